@@ -1,0 +1,1 @@
+"""Proves releases: the standard library and `cryptography`, nothing else; never imports `release`."""

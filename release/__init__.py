@@ -1,0 +1,1 @@
+"""Makes, audits and consumes vetted releases of datasets."""
