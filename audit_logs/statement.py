@@ -1,0 +1,401 @@
+"""The statements that are signed and logged, one dataclass for each predicate type. Source: docs/SPEC.md section 9.
+
+FilterStep     the institution: what one step took in, took out and gave on
+Candidate      the institution: these steps belong to this manifest, and these auditors are engaged
+AuditReport    an auditor: what was checked, how, and what came of it
+Opinion        an auditor: PASSED or FAILED (a SLSA verification summary)
+Release        the institution: this candidate is released, by these opinions
+Withdrawal     a release, an envelope or a key counts no longer
+Superseded     a root key: there is a newer trust file
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from audit_logs import canonical
+from audit_logs.envelope import MAX_BUNDLE, keyid8, keyid_digest
+from audit_logs.errors import FormatError
+from audit_logs.fields import (
+    BASE,
+    Count,
+    Date,
+    Digest,
+    Label,
+    Organisation,
+    Positive,
+    Sha256,
+    Text,
+    Time,
+    Version,
+    is_path,
+    read,
+    refuse,
+    write,
+)
+
+FRAME = "https://in-toto.io/Statement/v1"
+OPINION_TYPE = "https://slsa.dev/verification_summary/v1"
+MANIFEST_NAME = "release.json"
+TRUST_NAME = "trust.json"
+PASSED_LEVEL = "VETTED_RELEASE_AUDITED"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The one thing that a statement speaks of."""
+
+    name: Text
+    sha256: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class StepId:
+    """A step's name, kind, and place in the plan, counted from 1."""
+
+    name: Label
+    kind: Label
+    order: Positive
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """The commitment to the rows that are there at a boundary between steps, and their number."""
+
+    commitment: Sha256
+    rows: Count
+
+
+@dataclass(frozen=True, slots=True)
+class ListUse:
+    """A list that a step matched against; `entries` counts each type, `commitment` is that of SPEC.md section 17."""
+
+    name: Label
+    authority: Text
+    vintage: Date
+    vintage_from: Literal["file", "declared"]
+    entries: Mapping[str, Count]
+    commitment: Sha256
+
+
+@dataclass(frozen=True, slots=True)
+class AuditorList:
+    """A list that an auditor matched against, without a commitment."""
+
+    name: Label
+    authority: Text
+    vintage: Date
+    vintage_from: Literal["file", "declared"]
+    entries: Mapping[str, Count]
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """Canaries that had to be found, that were, and that lay beyond the distance and were rightly not found."""
+
+    planted: Count
+    caught: Count
+    beyond: Count
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """The program that did the work; `code_digest` is over its source files."""
+
+    name: Text
+    version: Text
+    code_digest: Sha256
+
+
+@dataclass(frozen=True, slots=True)
+class FilterStep:
+    """What one step did, as the institution claims (section 9.1)."""
+
+    step: StepId
+    parameters: Mapping[str, object]
+    plan_digest: Sha256
+    input: Boundary
+    output: Boundary
+    removed: Count
+    unscreenable: Count
+    lists: tuple[ListUse, ...]
+    coverage: Mapping[str, Count]
+    covers: Literal["stored", "declared", "pixels"]
+    self_test: SelfTest
+    conventions: tuple[Text, ...]
+    decoder: Text
+    tool: Tool
+    started_on: Time
+    finished_on: Time
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """The institution binds step envelopes to a manifest and names the auditors it engaged (section 9.2)."""
+
+    version: Version
+    previous_manifest: Sha256 | None
+    steps: tuple[Sha256, ...]
+    auditors: tuple[Organisation, ...]
+    built_on: Time
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What an auditor had at hand; `checkpoint` is the note's text, `trust` the digest of the auditor's trust file."""
+
+    tiers: tuple[Literal["matches", "rows"], ...]
+    source: Literal["full", "none"]
+    draw: Literal["all", "none"]
+    lists: tuple[AuditorList, ...]
+    canaries: Count
+    checkpoint: Text
+    trust: Sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One claim of the institution and what the auditor found."""
+
+    claim: Text
+    result: Literal["confirmed", "refuted", "not-checkable", "skipped"]
+    detail: Text
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """An auditor's working report (section 9.3)."""
+
+    candidate: Sha256
+    scope: Scope
+    claims: tuple[Claim, ...]
+    limitations: tuple[Text, ...]
+    conclusion: Literal["unqualified", "qualified", "adverse"]
+    tool: Tool
+    started_on: Time
+    finished_on: Time
+
+    @property
+    def contradiction(self) -> str:
+        """Return why conclusion and claims disagree, or nothing."""
+        results = {claim.result for claim in self.claims}
+        if ("refuted" in results) != (self.conclusion == "adverse"):
+            return "a refuted claim makes a report adverse, and only that"
+        if self.conclusion == "unqualified" and ("skipped" in results or not self.scope.lists):
+            return "a skipped claim, or no list of the auditor's own, qualifies a report"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Who gives an opinion, as `https://<organisation>`."""
+
+    id: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A document by digest and name."""
+
+    sha256: Digest
+    uri: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """An auditor's verdict (section 9.4)."""
+
+    verifier: Verifier
+    time_verified: Time
+    resource_uri: Text
+    policy: Reference
+    input_attestations: tuple[Reference, ...]
+    verification_result: Literal["PASSED", "FAILED"]
+    verified_levels: tuple[Literal["VETTED_RELEASE_AUDITED", "FAILED"], ...]
+    slsa_version: Literal["1.0"]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The institution releases a candidate (section 9.5)."""
+
+    version: Version
+    candidate: Sha256
+    opinions: tuple[Sha256, ...]
+    published_on: Time
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """What the subject names counts no longer (section 9.6)."""
+
+    kind: Literal["release", "envelope", "key"]
+    reason: Text
+    withdrawn_on: Time
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """There is a newer trust file: the subject (section 9.7)."""
+
+    version: Positive
+    previous: Sha256
+    superseded_on: Time
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A predicate of a type that this specification does not name; its content is not looked at."""
+
+    type: str
+
+
+Predicate: TypeAlias = FilterStep | Candidate | AuditReport | Opinion | Release | Withdrawal | Superseded
+
+_TYPES: dict[str, type[Predicate]] = {
+    BASE + "filter-step/v0.1": FilterStep,
+    BASE + "candidate/v0.1": Candidate,
+    BASE + "audit-report/v0.1": AuditReport,
+    OPINION_TYPE: Opinion,
+    BASE + "release/v0.1": Release,
+    BASE + "withdrawal/v0.1": Withdrawal,
+    BASE + "superseded/v0.1": Superseded,
+}
+_NAMES = {shape: name for name, shape in _TYPES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A subject, and what is said of it."""
+
+    subject: Subject
+    predicate: Predicate | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """The in-toto statement around a predicate, its `_type` apart."""
+
+    predicate: Mapping[str, object]
+    predicate_type: Text
+    subject: tuple[Subject, ...]
+
+
+def parse(payload: bytes, *, where: str = "statement") -> Statement:
+    """Return the statement that `payload` is the only form of.
+
+    Raises:
+        FormatError: sections 1, 2 or 9 of SPEC.md do not hold (code `malformed`).
+    """
+    try:
+        value = canonical.decode(payload, where=where, limit=MAX_BUNDLE)
+    except FormatError as error:
+        raise FormatError(error.what, where=error.where, expected=error.expected, found=error.found, code="malformed") from error
+    if value.pop("_type", None) != FRAME:
+        raise refuse(f"{where}._type", FRAME, "another type")
+    frame = read(_Frame, value, where)
+    if len(frame.subject) != 1:
+        raise refuse(f"{where}.subject", "exactly one subject", len(frame.subject))
+    shape = _TYPES.get(frame.predicate_type)
+    if shape is None:
+        return Statement(frame.subject[0], Unknown(frame.predicate_type))
+    statement = Statement(frame.subject[0], read(shape, frame.predicate, f"{where}.predicate"))
+    _check_form(statement, where)
+    return statement
+
+
+def encode(statement: Statement) -> bytes:
+    """Return the payload for a statement.
+
+    Raises:
+        FormatError: the value is no legal statement (code `malformed`).
+    """
+    if isinstance(statement.predicate, Unknown):
+        raise refuse("statement", "a predicate type of SPEC section 9", statement.predicate.type)
+    payload = canonical.encode(
+        {
+            "_type": FRAME,
+            "predicate": write(statement.predicate),
+            "predicateType": _NAMES[type(statement.predicate)],
+            "subject": [write(statement.subject)],
+        }
+    )
+    parse(payload)
+    return payload
+
+
+def about_manifest(manifest_sha256: str) -> Subject:
+    """Return the subject of every statement about a release."""
+    return Subject(MANIFEST_NAME, manifest_sha256)
+
+
+def about_key(keyid: str) -> Subject:
+    """Return the subject of the withdrawal of a key."""
+    return Subject(keyid, keyid_digest(keyid).hex())
+
+
+def attestation_path(step: StepId, keyid: str) -> str:
+    """Return where the attestation of a step lies in a release (section 5)."""
+    return f"attestations/{step.order:02d}-{step.name}.{keyid8(keyid)}.sigstore.json"
+
+
+def report_path(organisation: str, keyid: str) -> str:
+    """Return where an organisation's audit report lies in a release (section 5)."""
+    return f"reports/{organisation}.{keyid8(keyid)}.sigstore.json"
+
+
+def opinion_path(organisation: str, keyid: str) -> str:
+    """Return where an organisation's opinion lies in a release (section 5)."""
+    return f"opinions/{organisation}.{keyid8(keyid)}.sigstore.json"
+
+
+def resource_uri(name: str, version: str) -> str:
+    """Return the package URL by which an opinion names a release."""
+    return f"pkg:generic/{name}@{version}"
+
+
+def _sorted_distinct(values: tuple[str, ...]) -> bool:
+    return list(values) == sorted(set(values))
+
+
+def _check_form(statement: Statement, where: str) -> None:
+    """Check what section 9 says beyond the kind of each member."""
+    predicate, subject = statement.predicate, statement.subject
+    expected_subject = _subject_name(statement)
+    if subject.name != expected_subject:
+        raise refuse(f"{where}.subject[0].name", expected_subject, subject.name)
+    if isinstance(predicate, Withdrawal) and predicate.kind == "key" and subject != about_key(subject.name):
+        raise refuse(f"{where}.subject[0].digest", "the SHA-256 in the key id", subject.sha256)
+    if isinstance(predicate, Candidate) and not (predicate.steps and _sorted_distinct(predicate.auditors)):
+        raise refuse(f"{where}.predicate", "at least one step; auditors sorted and distinct", "others")
+    if isinstance(predicate, AuditReport) and not _sorted_distinct(predicate.scope.tiers):
+        raise refuse(f"{where}.predicate.scope.tiers", "sorted and distinct tiers", "others")
+    if isinstance(predicate, Release) and not _sorted_distinct(predicate.opinions):
+        raise refuse(f"{where}.predicate.opinions", "sorted and distinct digests", "others")
+    if isinstance(predicate, Opinion):
+        _check_opinion(predicate, f"{where}.predicate")
+
+
+def _subject_name(statement: Statement) -> str:
+    """Return the name that the subject of a statement must have."""
+    predicate, subject = statement.predicate, statement.subject
+    if isinstance(predicate, Superseded):
+        return TRUST_NAME
+    if isinstance(predicate, Withdrawal) and predicate.kind == "envelope":
+        return "envelope"
+    if isinstance(predicate, Withdrawal) and predicate.kind == "key":
+        return about_key(subject.name).name
+    return MANIFEST_NAME
+
+
+def _check_opinion(opinion: Opinion, where: str) -> None:
+    """Check the members of an opinion that can have only one value."""
+    passed = opinion.verification_result == "PASSED"
+    if opinion.policy.uri != TRUST_NAME:
+        raise refuse(f"{where}.policy.uri", TRUST_NAME, opinion.policy.uri)
+    if opinion.verified_levels != ((PASSED_LEVEL,) if passed else ("FAILED",)):
+        raise refuse(f"{where}.verifiedLevels", "the level that goes with the result", " ".join(opinion.verified_levels))
+    if not all(is_path(reference.uri) for reference in opinion.input_attestations):
+        raise refuse(f"{where}.inputAttestations", "paths", "others")
