@@ -1,0 +1,143 @@
+"""The only durable writer of this package, on `audit_logs.store`: files, locks, and folders that change in one step.
+
+write_file, open_new    temp file in the same folder, fsync, rename, fsync of the folder
+swap_folder             a reader sees the old folder or the new one, never a mixture: renameat2(RENAME_EXCHANGE) on
+                        Linux, renamex_np(RENAME_SWAP) on macOS, a plain rename where nothing stands yet
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from audit_logs.errors import StoreError
+from audit_logs.store import (
+    PRIVATE,
+    PUBLIC,
+    check_private,
+    fsync_folder,
+    lock,
+    make_folder,
+    make_private_folder,
+    read_file,
+    remove_file,
+    write_file,
+    writing,
+)
+
+__all__ = [
+    "check_private",
+    "file_sha256",
+    "fsync_folder",
+    "lock",
+    "make_folder",
+    "make_private_folder",
+    "open_new",
+    "read_file",
+    "remove_file",
+    "swap_folder",
+    "write_file",
+]
+
+CHUNK = 1 << 20
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2  # <linux/fs.h>
+_RENAME_SWAP = 2  # <sys/stdio.h> of macOS
+_CANNOT_SWAP = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+
+@contextmanager
+def open_new(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
+    """Give a binary file to write to, that takes its name when the block ends well, and is gone if it does not.
+
+    Raises:
+        StoreError: it could not be written; what was there before is unchanged.
+    """
+    with writing(path, PRIVATE if private else PUBLIC) as file:
+        yield file
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file (hex), read in one pass with little memory.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+    except OSError as error:
+        raise StoreError(f"could not read {path.name}: {error.strerror}", where=str(path)) from error
+    return digest.hexdigest()
+
+
+def swap_folder(staging: Path, destination: Path) -> bool:
+    """Put the folder `staging` in the place of `destination` in one step, and say whether there was one.
+
+    If so, the old folder stands at `staging` afterwards, for the caller to delete. Both are on one file system.
+
+    Raises:
+        StoreError: it cannot be done here; both folders are as they were.
+    """
+    _check_folder(staging)
+    for folder, _, _ in os.walk(staging):
+        fsync_folder(Path(folder))
+    exists = destination.exists() or destination.is_symlink()
+    try:
+        if exists:
+            _check_folder(destination)
+            _exchange(staging, destination)
+        else:
+            staging.rename(destination)
+    except OSError as error:
+        raise _refusal(destination, error) from error
+    for parent in {staging.parent, destination.parent}:
+        fsync_folder(parent)
+    return exists
+
+
+def _check_folder(path: Path) -> None:
+    if path.is_symlink() or not path.is_dir():
+        found = "a symbolic link" if path.is_symlink() else "a file" if path.exists() else "nothing"
+        raise StoreError("only a folder can be put in place of a folder", where=str(path), expected="a folder", found=found)
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Exchange two paths in one system call.
+
+    Raises:
+        OSError: as the system call says; ENOSYS where there is none.
+    """
+    library = ctypes.CDLL(None, use_errno=True)
+    names = os.fsencode(one), os.fsencode(other)
+    if sys.platform == "darwin" and hasattr(library, "renamex_np"):
+        failed = library.renamex_np(*names, ctypes.c_uint(_RENAME_SWAP))
+    elif hasattr(library, "renameat2"):
+        failed = library.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], ctypes.c_uint(_RENAME_EXCHANGE))
+    else:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    if failed:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _refusal(destination: Path, error: OSError) -> StoreError:
+    number = error.errno or 0
+    if number == errno.EXDEV:
+        reason, step = "the new folder is on another file system", "let both be on one file system"
+    elif number in _CANNOT_SWAP:
+        reason, step = "this file system cannot exchange two folders in one step", "publish to a folder that does not exist yet"
+    elif number == errno.ENOSPC:
+        reason, step = "the disk is full", "free some space and run again"
+    else:
+        reason, step = error.strerror or "unknown reason", "check who owns the folders"
+    return StoreError(f"could not replace {destination.name}: {reason}", where=str(destination), next_step=step)
