@@ -143,8 +143,7 @@ def read(shape: type[T], value: object, where: str) -> T:
     Raises:
         FormatError: a member is missing, not named by the shape, or not of its kind (code `malformed`).
     """
-    document: type[object] = shape
-    members = _members(document)
+    members = _members(shape)  # type: ignore[arg-type]  # every class is hashable; mypy does not see it through the cache
     if not isinstance(value, dict):
         raise refuse(where, "an object", value)
     unknown = sorted(value.keys() - members.keys())
