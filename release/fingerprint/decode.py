@@ -1,0 +1,163 @@
+"""From stored bytes to pixels that can be hashed: every frame, every mode, under limits. Runs in the decoder process.
+
+    JPEG, grey or YCbCr or RGB   libjpeg-turbo through simplejpeg, at full scale
+    everything else              Pillow, and only the formats of `FORMATS`
+
+What a viewer shows is hashed: transparency over white. A picture that is not opaque gives a second view without its
+transparency, because that is what most training code reads; both are matched, the first alone counts for quality.
+Orientation tags are not applied: the eight dihedral forms of a hash stand for every orientation.
+
+JPEG is decoded to grey, which is cheaper, unless `colour` is asked for. Luma computed from decoded colour is what the
+reference implementations hash; the grey plane differs by clipping and rounding and moves a hash by up to 4 bits.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import Image, ImageFile
+
+from release.fingerprint.columns import Limits
+from release.fingerprint.modes import views_of
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+"""What Pillow may open; its other decoders are never reached."""
+
+BROKEN = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow's decoders raise on damaged input; a MemoryError is a limit, and anything else ends the process."""
+
+_JPEG_START = b"\xff\xd8\xff"
+_DIRECT = frozenset({"Gray", "GRAY", "YCbCr", "RGB"})
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One picture to hash: `pixels` (rows, columns) or (rows, columns, 3) uint8; whether it counts for the row's quality."""
+
+    pixels: NDArray[np.uint8]
+    counts: bool
+
+
+class Picture:
+    """The views of one stored picture, and what kept it from being decoded in full.
+
+    Attributes:
+        reason: "" or a reason of `columns`, settled once the views have been taken.
+    """
+
+    def __init__(self, data: bytes, limits: Limits, *, colour: bool) -> None:
+        self._data = data
+        self._limits = limits
+        self._colour = colour
+        self.reason = ""
+
+    def views(self) -> Iterator[View]:
+        """Yield every view of every frame, as far as the picture decodes and the limits allow."""
+        if self._data.startswith(_JPEG_START):
+            space = self._jpeg_space()
+            if self.reason:
+                return
+            if space in _DIRECT:
+                pixels = self._jpeg()
+                if pixels is not None:
+                    yield View(pixels, counts=True)
+                    return
+        yield from self._pillow()
+
+    def _jpeg_space(self) -> str:
+        """Return the colour space that a JPEG's header names, "" where it has none that can be read."""
+        try:
+            height, width, space, _ = simplejpeg.decode_jpeg_header(self._data, strict=False)
+        except ValueError:
+            return ""
+        if height * width > self._limits.pixels:
+            self.reason = "pixels"
+        return str(space)
+
+    def _jpeg(self) -> NDArray[np.uint8] | None:
+        """Return the pixels of a JPEG, damaged or not, or None where libjpeg-turbo makes nothing of it."""
+        wanted = "RGB" if self._colour else "GRAY"
+        for strict in (True, False):
+            try:
+                pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(self._data, wanted, strict=strict)
+            except ValueError:
+                self.reason = "truncated"
+            else:
+                return pixels
+        self.reason = ""
+        return None
+
+    def _pillow(self) -> Iterator[View]:
+        """Yield the views of whatever Pillow decodes; a damaged frame is decoded as far as it goes and is the last."""
+        whole = 0
+        try:
+            for image in self._frames(first=0):
+                yield from self._views(image)
+                whole += 1
+        except BROKEN:
+            self.reason = "truncated"
+            yield from self._damaged(whole)
+
+    def _damaged(self, frame: int) -> Iterator[View]:
+        """Yield the views of a frame that does not decode in full, as far as it goes."""
+        try:
+            with _lenient():
+                for image in self._frames(first=frame):
+                    yield from self._views(image)
+                    return
+        except BROKEN:
+            self.reason = "truncated" if frame else "undecodable"
+
+    def _frames(self, first: int) -> Iterator[Image.Image]:
+        """Yield each frame from `first` on, not yet decoded, up to the limits."""
+        with Image.open(io.BytesIO(self._data), formats=FORMATS) as image:
+            for number in range(first, self._limits.frames + 1):
+                try:
+                    image.seek(number)
+                except EOFError:
+                    return
+                if number == self._limits.frames:
+                    self.reason = self.reason or "frames"
+                    return
+                if image.width * image.height > self._limits.pixels:
+                    self.reason = "pixels"
+                    return
+                yield image
+
+    def _views(self, image: Image.Image) -> Iterator[View]:
+        """Yield the views of one frame."""
+        image.load()
+        for number, pixels in enumerate(views_of(image)):
+            yield View(pixels, counts=number == 0)
+
+
+@contextmanager
+def _lenient() -> Iterator[None]:
+    """Let Pillow fill in what a damaged file lacks."""
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before

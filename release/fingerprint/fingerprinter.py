@@ -1,0 +1,149 @@
+"""Fingerprints of a batch of rows: digests here, in one read; decoding and perceptual hashes in a process of their own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import partial
+from importlib.metadata import version
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from release.errors import ScreeningError
+from release.fingerprint.columns import CONVENTIONS, Fingerprints, Limits
+from release.fingerprint.decoder import Decoder
+from release.fingerprint.wire import CODE_BYTES, Outcome
+
+DECODER = f"simplejpeg {version('simplejpeg')}, pillow {version('pillow')}, pdq-kernel 1"
+"""The decode path, as an attestation names it."""
+
+SLICE_BYTES = 1 << 26
+"""Stored bytes that lie in shared memory at one time, unless a single picture has more."""
+
+
+class Fingerprinter:
+    """Makes fingerprints; a context manager that owns the decoder process.
+
+    Args:
+        limits: what one picture may cost.
+        conventions: the resize conventions of PDQ, of `CONVENTIONS`.
+        perceptual: without it only digests are made, and no process is started.
+    """
+
+    def __init__(self, limits: Limits, conventions: Sequence[str] = CONVENTIONS, perceptual: bool = True) -> None:
+        unknown = sorted(set(conventions) - set(CONVENTIONS))
+        if unknown:
+            raise ScreeningError("a resize convention is unknown", expected=", ".join(CONVENTIONS), found=", ".join(unknown))
+        self._limits = limits
+        self._conventions = tuple(conventions) if perceptual else ()
+        self._decoder = Decoder(limits, self._conventions) if perceptual else None
+
+    def __enter__(self) -> Self:
+        """Start the decoder process.
+
+        Raises:
+            ScreeningError: it could not be started.
+        """
+        if self._decoder is not None:
+            self._decoder.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """End the decoder process."""
+        if self._decoder is not None:
+            self._decoder.close()
+
+    def run(self, images: Sequence[bytes | None]) -> Fingerprints:
+        """Return the fingerprints of rows with these stored bytes, None where a row has none.
+
+        A picture that ends or hangs its decoder costs its own row and no other.
+
+        Raises:
+            ScreeningError: the decoder process cannot be started.
+        """
+        made = _Columns(images, self._limits)
+        for rows in _slices(images, made.reason):
+            if self._decoder is None:
+                made.digest(rows)
+                continue
+            wanted = [row for row in rows if not made.reason[row]]
+            pictures = [picture for row in wanted if (picture := images[row]) is not None]
+            for row, outcome in zip(wanted, self._decoder.hash(pictures, partial(made.digest, rows)), strict=True):
+                made.take(row, outcome)
+        return made.fingerprints(self._conventions)
+
+
+class _Columns:
+    """Fingerprints in the making."""
+
+    def __init__(self, images: Sequence[bytes | None], limits: Limits) -> None:
+        self._images = images
+        self._digests = [np.zeros((len(images), width), dtype=np.uint8) for width in (16, 20, 32)]
+        self._quality = np.full(len(images), -1, dtype=np.int32)
+        self._outcomes: dict[int, Outcome] = {}
+        self.reason = ["no-image" if data is None else "too-large" if len(data) > limits.bytes else "" for data in images]
+
+    def digest(self, rows: Sequence[int]) -> None:
+        """Make the digests of these rows, all three from one buffer."""
+        md5, sha1, sha256 = self._digests
+        for row in rows:
+            data = self._images[row]
+            if data is not None:
+                md5[row] = _bytes(hashlib.md5(data, usedforsecurity=False))
+                sha1[row] = _bytes(hashlib.sha1(data, usedforsecurity=False))
+                sha256[row] = _bytes(hashlib.sha256(data))
+
+    def take(self, row: int, outcome: Outcome) -> None:
+        """Take over what became of one picture."""
+        self.reason[row] = outcome.reason
+        self._quality[row] = outcome.quality
+        self._outcomes[row] = outcome
+
+    def fingerprints(self, conventions: tuple[str, ...]) -> Fingerprints:
+        """Return all of it."""
+        framed = [(row, outcome) for row, outcome in self._outcomes.items() if outcome.frames]
+        md5, sha1, sha256 = self._digests
+        return Fingerprints(
+            md5=md5,
+            sha1=sha1,
+            sha256=sha256,
+            has_bytes=np.array([data is not None for data in self._images], dtype=np.bool_),
+            reason=self.reason,
+            pdq={name: _codes([outcome for _, outcome in framed], place) for place, name in enumerate(conventions)},
+            frame_row=np.repeat(
+                np.array([row for row, _ in framed], dtype=np.int64), np.array([outcome.frames for _, outcome in framed], dtype=np.int64)
+            ),
+            quality=self._quality,
+        )
+
+
+def _bytes(digest: hashlib._Hash) -> NDArray[np.uint8]:
+    """Return a digest as an array."""
+    return np.frombuffer(digest.digest(), dtype=np.uint8)
+
+
+def _codes(outcomes: list[Outcome], place: int) -> NDArray[np.uint8]:
+    """Return the hashes of all frames under the convention at `place`, (m, 8, 32)."""
+    parts = []
+    for outcome in outcomes:
+        size = outcome.frames * CODE_BYTES
+        parts.append(outcome.codes[place * size : (place + 1) * size])
+    return np.frombuffer(b"".join(parts), dtype=np.uint8).reshape(-1, 8, 32)
+
+
+def _slices(images: Sequence[bytes | None], reasons: Sequence[str]) -> Iterator[list[int]]:
+    """Yield runs of rows whose pictures together fit into the shared memory."""
+    rows: list[int] = []
+    held = 0
+    for row, data in enumerate(images):
+        size = 0 if data is None or reasons[row] else len(data)
+        if rows and held + size > SLICE_BYTES:
+            yield rows
+            rows, held = [], 0
+        rows.append(row)
+        held += size
+    if rows:
+        yield rows
