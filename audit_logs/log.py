@@ -20,7 +20,7 @@ from pathlib import Path
 
 from audit_logs import merkle, note, store, tiles
 from audit_logs.envelope import Signer
-from audit_logs.errors import FormatError, KeyProblem, LogError, StoreError
+from audit_logs.errors import FormatError, KeyProblem, LogError
 from audit_logs.keys import verifier_key
 from audit_logs.note import Checkpoint, SignatureLine, SignedCheckpoint, VerifierKey
 
@@ -259,9 +259,9 @@ def _read_edge(folder: Path, size: int) -> _Edge:
     entries = tiles.decode_bundle(_read_tile(folder, tiles.ENTRIES, index, width))
     while index or width:
         data = _read_tile(folder, len(hashes), index, width)
-        hashes.append([data[at : at + merkle.HASH_SIZE] for at in range(0, len(data), merkle.HASH_SIZE)])
-        if len(hashes[-1]) != width:
+        if len(data) != width * merkle.HASH_SIZE:
             raise FormatError("a tile has the wrong size")
+        hashes.append([data[at : at + merkle.HASH_SIZE] for at in range(0, len(data), merkle.HASH_SIZE)])
         index, width = divmod(index, tiles.WIDTH)
     return _Edge(size, entries, hashes)
 
@@ -270,10 +270,9 @@ def _read_tile(folder: Path, level: tiles.Level, index: int, width: int) -> byte
     if width == 0:
         return b""
     path = folder / tiles.tile_path(level, index, width)
-    try:
-        return store.read_file(path, tiles.MAX_BUNDLE_FILE if level == tiles.ENTRIES else tiles.MAX_TILE_FILE)
-    except StoreError as problem:
-        raise _broken(folder, problem.what) from None
+    if not path.exists():
+        raise FormatError(f"{path.relative_to(folder)} is missing")
+    return store.read_file(path, tiles.MAX_BUNDLE_FILE)
 
 
 def _grow(edge: _Edge, added: Sequence[bytes]) -> tuple[dict[str, bytes], bytes]:

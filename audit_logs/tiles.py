@@ -60,14 +60,12 @@ def decode_bundle(data: bytes, *, where: str = "entry bundle") -> list[bytes]:
     """
     entries: list[bytes] = []
     at = 0
-    while at < len(data) and len(entries) < WIDTH:
+    while at < len(data):
         start = at + 2
         at = start + int.from_bytes(data[at:start])
-        if at == start or at > len(data):
-            break
+        if at == start or at > len(data) or len(entries) == WIDTH:
+            raise FormatError("an entry bundle is malformed", where=where, expected=f"up to {WIDTH} entries, each after its length")
         entries.append(data[start:at])
-    if at != len(data):
-        raise FormatError("an entry bundle is malformed", where=where, expected=f"up to {WIDTH} entries, each after its length")
     return entries
 
 
