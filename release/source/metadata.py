@@ -1,0 +1,166 @@
+"""The metadata file of an image folder: `metadata.jsonl` or `metadata.csv`, with a column `file_name`.
+
+A column's type is that of all its values: bool, int64, float64 or string. In JSON, whole numbers beside fractions count as
+fractions; any other mixture is refused. In CSV everything is text: a column is bool or a number only where every value is
+written like one, and an empty cell is null.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+import pyarrow as pa
+
+from release.errors import SourceError
+
+METADATA_NAMES = ("metadata.jsonl", "metadata.csv")
+FILE_NAME = "file_name"
+_LARGEST_EXACT = 1 << 53  # whole numbers that a float64 holds without loss
+_INT64 = range(-(1 << 63), 1 << 63)
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_FRACTION = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
+_TYPES = {bool: "bool", int: "int64", float: "float64", str: "string"}
+Record = tuple[int, dict[str, object]]
+
+
+def read_metadata(path: Path, name: str, order: Sequence[str]) -> pa.Table:
+    """Return the metadata of each image in `order`; null for images that have none.
+
+    Args:
+        path: the file.
+        name: its path in the source; file names in it are relative to its folder.
+        order: paths of the images in the source.
+
+    Raises:
+        SourceError: a line cannot be read, names a missing file or one again, or a column mixes types.
+    """
+    by_image: dict[str, Record] = {}
+    known = set(order)
+    folder = PurePosixPath(name).parent
+    reader = _json_lines if name.endswith(".jsonl") else _csv_lines
+    for line, record in reader(path, name):
+        file_name = record.pop(FILE_NAME, None)
+        image = str(folder / file_name) if isinstance(file_name, str) else ""
+        if image not in known:
+            raise SourceError("the metadata names an image that is not there", where=f"{name}, line {line}", found=_shown(file_name))
+        if image in by_image:
+            raise SourceError("the metadata names an image twice", where=f"{name}, line {line}", found=_shown(file_name))
+        by_image[image] = (line, record)
+    columns = dict.fromkeys(column for _, record in by_image.values() for column in record)
+    if not all(column and column.isprintable() for column in columns):
+        raise SourceError("a column of the metadata has no usable name", where=name, expected="printable characters")
+    records = [by_image.get(image, (0, {})) for image in order]
+    convert = _json_column if name.endswith(".jsonl") else _csv_column
+    return pa.table({column: convert(column, records, name) for column in columns})
+
+
+def _shown(value: object) -> str:
+    return repr(value)[:200]
+
+
+def _json_lines(path: Path, name: str) -> Iterator[Record]:
+    for line, text in enumerate(_lines(path, name), 1):
+        if not text.strip():
+            continue
+        try:
+            record = json.loads(text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_no_repetition)
+        except (ValueError, RecursionError) as error:
+            raise SourceError("a line of the metadata is not JSON", where=f"{name}, line {line}", found=str(error)[:200]) from error
+        if not isinstance(record, dict):
+            raise SourceError(
+                "a line of the metadata is not JSON", where=f"{name}, line {line}", expected="an object", found=type(record).__name__
+            )
+        yield line, record
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]} is out of range")
+    return value
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _no_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    record = dict(pairs)
+    if len(record) != len(pairs):
+        raise ValueError("a member is there twice")
+    return record
+
+
+def _csv_lines(path: Path, name: str) -> Iterator[Record]:
+    rows = csv.reader(_lines(path, name), strict=True)
+    try:
+        head = next(rows, [])
+        if len(set(head)) != len(head) or FILE_NAME not in head:
+            raise SourceError("the metadata needs a column file_name, and distinct columns", where=name, found=", ".join(head)[:200])
+        for row in rows:
+            if row and len(row) != len(head):
+                where = f"{name}, line {rows.line_num}"
+                raise SourceError("a line of the metadata has other columns", where=where, expected=str(len(head)), found=str(len(row)))
+            if row:
+                yield rows.line_num, dict(zip(head, row, strict=True))
+    except csv.Error as error:
+        raise SourceError("a line of the metadata is not CSV", where=f"{name}, line {rows.line_num}", found=str(error)) from error
+
+
+def _lines(path: Path, name: str) -> Iterator[str]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            yield from file
+    except UnicodeDecodeError as error:
+        raise SourceError("the metadata file is not UTF-8", where=name) from error
+    except OSError as error:
+        raise SourceError("the metadata file cannot be read", where=name, found=error.strerror or "") from error
+
+
+def _json_column(column: str, records: Sequence[Record], name: str) -> pa.Array:
+    values = [record.get(column) for _, record in records]
+    kinds: dict[str, int] = {}
+    for line, record in records:
+        value = record.get(column)
+        if value is not None:
+            kinds.setdefault(_TYPES.get(type(value), type(value).__name__), line)
+    if kinds.keys() == {"int64", "float64"} and all(abs(value) <= _LARGEST_EXACT for value in values if isinstance(value, int)):
+        return pa.array([None if value is None else float(value) for value in values], pa.float64())  # type: ignore[arg-type]
+    kind, line = next(iter(kinds.items()), ("string", 0))
+    expected = "one of bool, whole number, number, text in the whole column"
+    if len(kinds) > 1 or kind not in _TYPES.values():
+        (other, place) = list(kinds.items())[-1]
+        found = f"{other}, and {kind} in line {line}" if len(kinds) > 1 else kind
+        raise SourceError(f"column {column!r} of the metadata mixes types", where=f"{name}, line {place}", expected=expected, found=found)
+    try:
+        return pa.array(values, getattr(pa, "bool_" if kind == "bool" else kind)())
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
+        raise SourceError(f"column {column!r} of the metadata cannot be kept", where=name, found=str(error).splitlines()[0]) from error
+
+
+def _csv_column(column: str, records: Sequence[Record], _: str) -> pa.Array:
+    texts = [str(record.get(column) or "") for _, record in records]
+    present = [text for text in texts if text]
+
+    def converted(parse: Callable[[str], object], kind: pa.DataType) -> pa.Array:
+        return pa.array([parse(text) if text else None for text in texts], kind)
+
+    if present and all(text.lower() in ("true", "false") for text in present):
+        return converted(lambda text: text.lower() == "true", pa.bool_())
+    if present and all(_WHOLE.fullmatch(text) and int(text) in _INT64 for text in present):
+        return converted(int, pa.int64())
+    if present and all(_is_number(text) for text in present):
+        return converted(float, pa.float64())
+    return converted(str, pa.string())
+
+
+def _is_number(text: str) -> bool:
+    """Tell whether a cell is a number that a float64 holds; long identifiers stay text."""
+    if not _FRACTION.fullmatch(text):
+        return False
+    return math.isfinite(value := float(text)) and (abs(value) <= _LARGEST_EXACT or not text.lstrip("-").isdigit())

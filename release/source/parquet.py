@@ -1,0 +1,427 @@
+"""Rows from Parquet files: one file, a folder, a glob, or files of a Hub repository.
+
+Row groups may be of any size: columns are read through a small buffer, a few rows at a time, so that memory depends on the
+size of single values and pages and never on that of a row group or file.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from audit_logs.errors import Problem
+from audit_logs.manifest import SourceFile, SourcePin
+from release import store
+from release.errors import SourceError
+from release.source.base import (
+    NO_IMAGE,
+    ImageColumn,
+    Request,
+    SourceBatch,
+    Unit,
+    check_path,
+    empty_source,
+    gather,
+    image_column,
+    reading_order,
+    split_of,
+)
+from release.source.files import NotRead, read_inside
+from release.values import cast, normalise
+
+BUFFER = 1 << 20
+_MOST_ROWS_AT_ONCE = 128
+_PARTS_OF_A_BATCH = 16  # rows of a file differ in size: a batch is put together from so many reads of average rows
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedFile:
+    """A Parquet file as it was when the source was opened; `stamp` is its modification time, or 0 where a commit fixes it."""
+
+    path: str
+    bytes: int
+    sha256: str
+    stamp: int
+    split: str
+    group_rows: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Row groups `start` to `end` of file number `file`; the first of their rows is row `first` of the file."""
+
+    file: int
+    start: int
+    end: int
+    first: int
+
+
+class Files(Protocol):
+    """Where Parquet files lie; it can be pickled."""
+
+    def local(self, file: PinnedFile) -> Path:
+        """Return the path of a file that is still what it was when it was pinned.
+
+        Raises:
+            SourceError: it is not, or cannot be read.
+        """
+
+    @property
+    def root(self) -> Path | None:
+        """The folder in which rows may name files, or None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFiles:
+    """Parquet files below a folder of this machine."""
+
+    root: Path
+
+    def local(self, file: PinnedFile) -> Path:
+        """Return the path of a file after a look at its size and modification time.
+
+        Raises:
+            SourceError: the file changed since it was pinned.
+        """
+        path = self.root / file.path
+        if _stamp(path) != (file.bytes, file.stamp):
+            raise SourceError(
+                "a source file changed while the build was running",
+                where=str(path),
+                expected=f"{file.bytes} bytes, as when it was hashed",
+                next_step="let nobody write to the source, and run again",
+            )
+        return path
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a Parquet file's footer says: row groups, normalised schema, and how `datasets` is to read it."""
+
+    group_rows: tuple[int, ...]
+    schema: pa.Schema
+    features: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What the manifest says of where files came from: kind, Hub repository and commit."""
+
+    kind: str
+    locator: str | None = None
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetSource:
+    """Rows of Parquet files with one schema; see `release.source.base.Source`."""
+
+    origin: Origin
+    where: Files
+    pinned: tuple[PinnedFile, ...]
+    described: Described
+    image: ImageColumn | None
+    units: tuple[Unit, ...]
+    file_bytes: int
+
+    @property
+    def kind(self) -> str:
+        """Return `parquet` or `hub`."""
+        return self.origin.kind
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Return the normalised schema of every batch."""
+        return self.described.schema
+
+    @property
+    def features(self) -> Mapping[str, object]:
+        """Return how `datasets` is to read columns: what the files say, and Image for an image struct."""
+        image = {self.image.name: {"_type": "Image"}} if self.image is not None and self.image.nested else {}
+        return self.described.features | image
+
+    @property
+    def pin(self) -> SourcePin:
+        """Return the source as the manifest has it, with every file, but for its root."""
+        files = tuple(SourceFile(path=file.path, bytes=file.bytes, sha256=file.sha256, rows=sum(file.group_rows)) for file in self.pinned)
+        return SourcePin(
+            kind=self.origin.kind,  # type: ignore[arg-type]  # one of the three, by construction
+            locator=self.origin.locator,
+            revision=self.origin.revision,
+            parent="public",
+            rows=sum(file.rows for file in files),
+            root="",
+            files=files,
+            metadata=None,
+        )
+
+    def locator(self, unit: Unit, position: int) -> str:
+        """Return file and row number of a row."""
+        for span in _spans(unit):
+            rows = sum(self.pinned[span.file].group_rows[span.start : span.end])
+            if position < rows:
+                return f"{self.pinned[span.file].path}, row {span.first + position}"
+            position -= rows
+        raise SourceError("there is no such row in the source", where=f"source shard {unit.index}")
+
+    def read(self, unit: Unit, *, batch_bytes: int) -> Iterator[SourceBatch]:
+        """Yield a unit's rows; see `release.source.base.Source.read`.
+
+        Raises:
+            SourceError: a file cannot be read, or is not what it was when it was pinned.
+        """
+        pieces = (piece for span in _spans(unit) for batch in self._rows(span, batch_bytes) for piece in self._filled(batch, batch_bytes))
+        return gather(pieces, batch_bytes)
+
+    def _rows(self, span: Span, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+        pinned = self.pinned[span.file]
+        path = self.where.local(pinned)
+        with _explained(pinned.path), open_parquet(path) as file:
+            if _group_rows(file.metadata) != pinned.group_rows:
+                raise SourceError("a Parquet file has other row groups than when it was pinned", where=pinned.path)
+            groups = range(span.start, span.end)
+            rows = _rows_at_once(file.metadata, groups, batch_bytes)
+            for batch in file.iter_batches(rows, row_groups=list(groups), use_threads=False):
+                yield cast(batch, self.schema)
+        self.where.local(pinned)
+
+    def _filled(self, batch: pa.RecordBatch, batch_bytes: int) -> Iterator[tuple[pa.RecordBatch, dict[int, str]]]:
+        """Yield the batch in one or more pieces, with the bytes of files that rows name filled in."""
+        if self.image is None:
+            yield batch, {}
+            return
+        column = batch.column(self.image.name)
+        values = column.field("bytes") if self.image.nested else column
+        missing = values.null_count or column.null_count
+        if not missing:
+            yield batch, {}
+        elif not self.image.nested:
+            yield batch, {row: NO_IMAGE for row, there in enumerate(values.is_valid().to_pylist()) if not there}
+        else:
+            yield from _fill(batch, self.image.name, self._file, batch_bytes)
+
+    def _file(self, name: str | None) -> bytes:
+        if not name:
+            raise NotRead(NO_IMAGE)
+        if self.where.root is None:
+            raise NotRead("missing-file")
+        return read_inside(self.where.root, name, self.file_bytes)
+
+
+def _fill(
+    batch: pa.RecordBatch, name: str, fetch: Callable[[str | None], bytes], batch_bytes: int
+) -> Iterator[tuple[pa.RecordBatch, dict[int, str]]]:
+    """Yield pieces of a batch in which rows without bytes have those of the file that they name, or a problem."""
+    column = batch.column(name)
+    there = column.field("bytes").is_valid().to_pylist()
+    exists = column.is_valid().to_pylist()
+    paths = column.field("path").to_pylist() if column.type.get_field_index("path") >= 0 else [None] * len(column)
+    found: dict[int, bytes] = {}
+    problems: dict[int, str] = {}
+    start = size = 0
+    for row in range(batch.num_rows):
+        if exists[row] and there[row]:
+            continue
+        try:
+            found[row - start] = fetch(paths[row] if exists[row] else None)
+            size += len(found[row - start])
+        except NotRead as reason:
+            problems[row - start] = reason.reason
+        if size >= batch_bytes:
+            yield _with_bytes(batch.slice(start, row + 1 - start), name, found), problems
+            start, size, found, problems = row + 1, 0, {}, {}
+    if start < batch.num_rows:
+        yield _with_bytes(batch.slice(start), name, found), problems
+
+
+def _with_bytes(batch: pa.RecordBatch, name: str, found: Mapping[int, bytes]) -> pa.RecordBatch:
+    if not found:
+        return batch
+    column = batch.column(name)
+    fields = [column.type.field(index) for index in range(column.type.num_fields)]
+    images = [found.get(row, value) for row, value in enumerate(column.field("bytes").to_pylist())]
+    children = [pa.array(images, pa.binary()) if field.name == "bytes" else column.field(index) for index, field in enumerate(fields)]
+    filled = pa.StructArray.from_arrays(children, fields=fields, mask=column.is_null())
+    return batch.set_column(batch.schema.get_field_index(name), batch.schema.field(name), filled)
+
+
+def open_local(path: Path, request: Request) -> ParquetSource:
+    """Open a Parquet file, a folder of them, or a glob; every file is hashed.
+
+    Raises:
+        SourceError: there is none, one cannot be read, schemas differ, a column of the plan is missing, or there are no rows.
+    """
+    root, names = _find(path)
+    described = []
+    pinned = []
+    for name in names:
+        check_path(name, str(root))
+        file, content = _pin(root, name, request)
+        pinned.append(file)
+        described.append(content)
+    return assemble(Origin("parquet"), LocalFiles(root), list(zip(pinned, described, strict=True)), request)
+
+
+def assemble(origin: Origin, where: Files, files: Sequence[tuple[PinnedFile, Described]], request: Request) -> ParquetSource:
+    """Return the source made of pinned files: in reading order, with one schema, cut into units.
+
+    Raises:
+        SourceError: schemas differ, a column of the plan is missing, or there are no rows.
+    """
+    ordered = sorted(files, key=lambda pair: reading_order(pair[0].path, pair[0].split))
+    place = origin.locator or str(where.root)
+    if not sum(sum(file.group_rows) for file, _ in ordered):
+        raise empty_source(place)
+    first, described = ordered[0]
+    for file, other in ordered[1:]:
+        _check_same(first.path, described.schema, file.path, other.schema)
+    image = image_column(described.schema, request.columns, place)
+    pinned = tuple(file for file, _ in ordered)
+    return ParquetSource(origin, where, pinned, described, image, tuple(_units(pinned, request.shard_rows)), request.file_bytes)
+
+
+def _check_same(first: str, schema: pa.Schema, path: str, other: pa.Schema) -> None:
+    if schema == other:
+        return
+    pairs = [(field.name, str(field.type)) for field in schema], [(field.name, str(field.type)) for field in other]
+    differing = sorted(set(pairs[0]) ^ set(pairs[1])) or [("the order of columns", "")]
+    raise SourceError(
+        "two files of the source have different columns",
+        where=path,
+        expected=f"the columns of {first}",
+        found=f"a difference in {differing[0][0]}",
+        next_step="give each kind of file a source of its own",
+    )
+
+
+def _units(files: Sequence[PinnedFile], shard_rows: int) -> Iterator[Unit]:
+    """Yield units of whole row groups, each of at least `shard_rows` rows but the last of a split."""
+    index = rows = 0
+    spans: list[Span] = []
+    for number, file in enumerate(files):
+        starts = [0, *accumulate(file.group_rows)]
+        for group, count in enumerate(file.group_rows):
+            if spans and spans[-1].file == number:
+                spans[-1] = Span(number, spans[-1].start, group + 1, spans[-1].first)
+            else:
+                spans.append(Span(number, group, group + 1, starts[group]))
+            rows += count
+            if rows >= shard_rows:
+                yield Unit(index, file.split, rows, tuple(spans))
+                index, rows, spans = index + 1, 0, []
+        if rows and (number + 1 == len(files) or files[number + 1].split != file.split):
+            yield Unit(index, file.split, rows, tuple(spans))
+            index, rows, spans = index + 1, 0, []
+
+
+def _spans(unit: Unit) -> tuple[Span, ...]:
+    if not isinstance(unit.spec, tuple):
+        raise SourceError("this unit is of another source", where=f"source shard {unit.index}")
+    return unit.spec
+
+
+def _find(path: Path) -> tuple[Path, list[str]]:
+    """Return the source's folder and the paths of its Parquet files relative to it."""
+    if path.is_dir():
+        root, found = path, sorted(path.rglob("*.parquet"))
+    elif path.is_file():
+        return path.parent, [path.name]
+    elif glob.has_magic(str(path)):
+        root = next(parent for parent in path.parents if not glob.has_magic(str(parent)))
+        found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207  (the pattern is a whole path)
+    else:
+        raise SourceError("the source is not there", where=str(path), expected="a file, a folder or a glob", next_step="check the plan")
+    names = [file.relative_to(root).as_posix() for file in found if file.is_file()]
+    names = [name for name in names if not any(part.startswith(".") for part in name.split("/"))]
+    if not names:
+        raise SourceError("the source has no Parquet files", where=str(path), expected="*.parquet", next_step="check the path in the plan")
+    for name in names:
+        if not Path(os.path.realpath(root / name)).is_relative_to(os.path.realpath(root)):
+            raise SourceError("a source file is a link that leads out of the source", where=name, next_step="copy the file into the folder")
+    return root, names
+
+
+def _pin(root: Path, name: str, request: Request) -> tuple[PinnedFile, Described]:
+    path = root / name
+    before = _stamp(path)
+    described = describe(path, name)
+    try:
+        sha256 = store.file_sha256(path)
+    except Problem as error:
+        raise SourceError("a source file cannot be read", where=str(path), found=error.what) from error
+    pinned = PinnedFile(name, before[0], sha256, before[1], split_of(name, request.split), described.group_rows)
+    LocalFiles(root).local(pinned)
+    return pinned, described
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise SourceError("a source file cannot be read", where=str(path), found=error.strerror or "") from error
+    return status.st_size, status.st_mtime_ns
+
+
+def describe(file: Path | pa.NativeFile, name: str) -> Described:
+    """Return what a Parquet file's footer says; nothing else of the file is read.
+
+    Raises:
+        SourceError: it is not a Parquet file, or has columns that a release cannot carry.
+    """
+    with _explained(name), open_parquet(file) as parquet:
+        schema = parquet.schema_arrow
+        try:
+            return Described(_group_rows(parquet.metadata), normalise(schema), _features(schema))
+        except SourceError as error:
+            raise SourceError(
+                error.what, where=f"{name}, {error.where}", expected=error.expected, found=error.found, next_step=error.next_step
+            ) from error
+
+
+def _features(schema: pa.Schema) -> dict[str, object]:
+    """Return the features that `datasets` left in a file's metadata; {} if there are none that can be read."""
+    try:
+        value = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        features = value["info"]["features"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    return {name: feature for name, feature in features.items() if name in schema.names} if isinstance(features, dict) else {}
+
+
+def open_parquet(file: Path | pa.NativeFile) -> pq.ParquetFile:
+    """Open a Parquet file to be read through a small buffer; extension types show as what they are stored as."""
+    return pq.ParquetFile(file, pre_buffer=False, buffer_size=BUFFER, arrow_extensions_enabled=False)
+
+
+def _group_rows(metadata: pq.FileMetaData) -> tuple[int, ...]:
+    return tuple(metadata.row_group(index).num_rows for index in range(metadata.num_row_groups))
+
+
+def _rows_at_once(metadata: pq.FileMetaData, groups: range, batch_bytes: int) -> int:
+    size: int = sum(max(0, metadata.row_group(index).total_byte_size) for index in groups)
+    rows: int = sum(metadata.row_group(index).num_rows for index in groups)
+    return max(1, min(_MOST_ROWS_AT_ONCE, rows * batch_bytes // (_PARTS_OF_A_BATCH * max(1, size))))
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Turn what the Parquet library says about a file into one sentence."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(
+            "a source file cannot be read as Parquet",
+            where=name,
+            found=str(error).splitlines()[0][:200] if str(error) else type(error).__name__,
+            next_step="fetch or write the file again",
+        ) from error
