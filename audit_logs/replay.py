@@ -274,6 +274,8 @@ class _Run:
             return "report-candidate"
         if report.contradiction:
             return "report-contradiction"
+        if any(other.organisation == entry.organisation for other in state.reports):
+            return "report-again"
         self.candidates[state.manifest] = replace(state, reports=(*state.reports, entry))
         return ""
 

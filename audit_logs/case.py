@@ -1,0 +1,69 @@
+"""What one verification is given, and what its sections have established so far. It lives as long as one call of `verify`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias, TypeVar
+
+from audit_logs.errors import VerificationError
+from audit_logs.files import FileInfo, Files
+from audit_logs.manifest import Manifest
+from audit_logs.note import SignedCheckpoint, VerifierKey
+from audit_logs.policy import Weighed
+from audit_logs.replay import CandidateState, State
+from audit_logs.report import Failure, Freshness
+from audit_logs.seen import Seen
+from audit_logs.trust import Trust
+
+T = TypeVar("T")
+ExtraChecks: TypeAlias = Callable[[Manifest, Files], Iterable[Failure]]
+
+
+@dataclass(slots=True)
+class Case:
+    """The inputs of a verification, and under them the results of its sections, None until they hold."""
+
+    files: Files
+    trust_bytes: bytes
+    now: datetime
+    seen: Seen | None
+    extra_checks: ExtraChecks | None
+    listing: dict[str, FileInfo] = field(default_factory=dict)
+    trust: Trust | None = None
+    signed: SignedCheckpoint | None = None
+    cosignatures: dict[VerifierKey, int] = field(default_factory=dict)
+    entries: list[bytes] = field(default_factory=list)
+    state: State | None = None
+    manifest: Manifest | None = None
+    candidate: CandidateState | None = None
+    weighed: tuple[Weighed, ...] = ()
+    freshness: Freshness | None = None
+    continues: bool = False
+
+    def read(self, path: str, limit: int) -> bytes:
+        """Return the bytes of a plain file that was listed.
+
+        Raises:
+            VerificationError: there is none (`folder-missing`), or it is larger than it may be (`file-size`).
+        """
+        info = self.listing.get(path)
+        if info is None or info.special:
+            found = "none" if info is None else info.special
+            raise VerificationError("a file is missing", where=path, expected="a file", found=found, code="folder-missing")
+        data = self.files.read(path, limit) if info.size <= limit else b""
+        if info.size > limit or len(data) > limit:
+            raise VerificationError("a file is too large", where=path, expected=f"at most {limit} bytes", found="more", code="file-size")
+        return data
+
+
+def established(value: T | None) -> T:
+    """Return what an earlier section must have established.
+
+    Raises:
+        VerificationError: it has not; sections ran out of order.
+    """
+    if value is None:
+        raise VerificationError("a check ran before the one that it rests on", code="verification")
+    return value

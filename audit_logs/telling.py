@@ -1,0 +1,133 @@
+"""From the results of the sections to a report in plain words, each fact with who stands behind it. Source: docs/SPEC.md section 14."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from audit_logs import policy
+from audit_logs.case import Case, established
+from audit_logs.fields import version_key
+from audit_logs.folder import OUTSIDE_THE_PROOF, is_tolerated
+from audit_logs.replay import CandidateState
+from audit_logs.report import Fact, Failure, Report, StepSummary, verdict_of
+from audit_logs.seen import Seen
+
+PROVEN = "proven here"
+_GIBIBYTE = 1 << 30
+
+
+def tell(case: Case, failures: tuple[Failure, ...]) -> Report:
+    """Return the report on a case whose sections found these failures."""
+    verdict, manifest, candidate = verdict_of(failures), case.manifest, case.candidate
+    believed = verdict != "failed"
+    return Report(
+        verdict=verdict,
+        release=case.trust.name if case.trust else "",
+        version=manifest.version if manifest else "",
+        root=manifest.root if manifest else "",
+        rows=manifest.rows if manifest else 0,
+        steps=_steps(candidate) if candidate else (),
+        opinions=policy.summarise(candidate, case.weighed) if candidate else (),
+        freshness=case.freshness,
+        facts=tuple(_facts(case)) if believed else (),
+        failures=failures,
+        not_proven=tuple(_not_proven(case)) if believed else ("Nothing about this release: it failed, so believe nothing that it says.",),
+        manifest=manifest,
+        state=case.state,
+        seen=_seen(case) if case.continues else None,
+    )
+
+
+def _seen(case: Case) -> Seen:
+    trust, signed = established(case.trust), established(case.signed)
+    checkpoint = signed.checkpoint
+    return Seen(trust.log.origin, trust.log.key, checkpoint.size, checkpoint.root.hex(), signed.text)
+
+
+def _steps(candidate: CandidateState) -> tuple[StepSummary, ...]:
+    return tuple(
+        StepSummary(
+            name=step.step.name,
+            kind=step.step.kind,
+            order=step.step.order,
+            rows_in=step.input.rows,
+            rows_out=step.output.rows,
+            removed=step.removed,
+            unscreenable=step.unscreenable,
+            covers=step.covers,
+            lists=step.lists,
+        )
+        for _, step in candidate.attestations
+    )
+
+
+def _facts(case: Case) -> Iterator[Fact]:
+    """Yield what is proven here, then what others checked, then what the institution claims."""
+    yield from (Fact(PROVEN, text) for text in _proven(case))
+    yield from _checked(case)
+    yield from _claimed(case)
+
+
+def _proven(case: Case) -> Iterator[str]:
+    manifest, state, checkpoint = established(case.manifest), established(case.state), established(case.signed).checkpoint
+    size = sum(shard.bytes for shard in manifest.shards) / _GIBIBYTE
+    yield f"All {len(manifest.shards)} data files ({size:.2f} GiB) and the dataset card are, byte for byte, those of the signed manifest."
+    if case.extra_checks is not None:
+        yield f"All {manifest.rows} rows hash to the release root {manifest.root}."
+    yield f"The audit log {checkpoint.origin} is whole: {checkpoint.size} entries, each replayed; {len(state.voids)} of them are void."
+    if case.candidate is not None:
+        yield f"All {len(case.candidate.steps)} filtering steps are signed by keys that your trust file allows for them, in its order."
+    for item in case.weighed:
+        said = f"signed {item.opinion.verification_result}, on a report that is {item.report.conclusion}"
+        yield f"{item.auditor.organisation} {said}{f'; it does not count: {item.reason}' if item.reason else ''}."
+    newest = max(state.releases, key=lambda release: version_key(release.version), default=None)
+    if newest is not None and version_key(newest.version) > version_key(manifest.version):
+        yield f"This is not the newest release: the log also has version {newest.version}."
+
+
+def _checked(case: Case) -> Iterator[Fact]:
+    """Yield each claim that counted reports confirm, with the organisations that did."""
+    confirmed: dict[str, list[str]] = {}
+    for item in case.weighed:
+        for claim in item.report.claims if item.counts else ():
+            if claim.result == "confirmed":
+                confirmed.setdefault(claim.claim, []).append(item.auditor.organisation)
+    for text, organisations in confirmed.items():
+        yield Fact(f"checked by {', '.join(sorted(set(organisations)))}", text)
+
+
+def _claimed(case: Case) -> Iterator[Fact]:
+    candidate = case.candidate
+    if candidate is None:
+        return
+    label = f"claimed by {candidate.entry.organisation}"
+    for step in _steps(candidate):
+        lists = ", ".join(f"{used.name} of {used.vintage} by {used.authority} ({_entries(used.entries)})" for used in step.lists)
+        counts = f"{step.rows_in} rows in, {step.removed} removed, {step.unscreenable} not screenable, {step.rows_out} out"
+        yield Fact(label, f"Step {step.order}, {step.name} ({step.kind}, {step.covers}): {counts}{f'; lists: {lists}' if lists else ''}.")
+
+
+def _entries(entries: object) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(entries.items())) if isinstance(entries, dict) else ""
+
+
+def _not_proven(case: Case) -> Iterator[str]:
+    """Yield what a reader might think is shown and is not."""
+    institution = case.candidate.entry.organisation if case.candidate else "the institution"
+    yield "That nothing unlawful or harmful is left: a list finds only what it holds, and near matching only what is near to it."
+    yield f"The counts of each step and the chain between the steps: {institution} claims them, and only the auditors named can have checked them."
+    yield "That the lists were genuine and complete, or that the rows removed were rightly removed; counts of removed rows are not prevalence."
+    if case.extra_checks is None:
+        yield "That the rows inside the data files hash to the roots: this light verifier compared whole files and ranges; `release verify` does that."
+    for name in (
+        (summary.organisation for summary in policy.summarise(case.candidate, case.weighed) if summary.result == "none")
+        if case.candidate
+        else ()
+    ):
+        yield f"What {name} thinks: it was engaged as an auditor and has given no opinion."
+    outside = [path for path in OUTSIDE_THE_PROOF if path in case.listing]
+    if outside:
+        yield f"What {' and '.join(outside)} in the folder say: they lie outside the proof."
+    tolerated = [path for path in case.listing if is_tolerated(path)]
+    if tolerated:
+        yield f"What these files say, which are tolerated and not part of the release: {', '.join(map(ascii, tolerated))}."

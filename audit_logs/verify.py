@@ -1,0 +1,213 @@
+"""Verifying a release: bytes in, verdict out. Source: docs/SPEC.md sections 13 and 14.
+
+Nothing here reads a clock, uses the network or writes. The caller gives the release's files, the trust file's bytes, the
+time, and what was seen of the log before. The rules, in order; the first section that fails decides, its faults are all reported:
+
+    13.1   the trust file follows its rules and has not expired
+    13.2   the checkpoint is this log's; every line is by a trusted key and holds; tiles and bundles are its own
+    13.3   the log continues what was seen of it before
+    13.4   every entry is replayed; an unknown type or a newer trust file makes the verdict incomplete
+    13.5   the manifest has its form, its name, numbers and roots that agree, and a candidate in the log
+    13.6   the folder holds what it may hold; attestations, reports and opinions are the log's entries, byte for byte
+    13.7   every file and range has its size and digest (data is hashed here, before anything parses it)
+    13.8   rows: the caller's `extra_checks`, for which the standard library does not suffice
+    13.9   steps: names, plan, chain, counts, canaries, age of the lists
+    13.10  the release follows the one before it in the log
+    13.11  enough auditors passed it, none failed it, and each cosigned this checkpoint
+    13.12  the institution released it by those opinions, and has not withdrawn it
+    13.13  the quorum of cosignatures is fresh
+
+13.9 to 13.13 need a candidate and are left out where there is none: the verdict is then `incomplete` at best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from audit_logs import hashing, merkle, note, policy, tiles
+from audit_logs import manifest as manifests
+from audit_logs import trust as trusts
+from audit_logs.case import Case, ExtraChecks, established
+from audit_logs.errors import Problem
+from audit_logs.fields import instant
+from audit_logs.files import FileInfo, Files, FolderFiles
+from audit_logs.folder import CHECKPOINT, check_folder
+from audit_logs.manifest import Disagreement
+from audit_logs.note import VerifierKey
+from audit_logs.replay import replay
+from audit_logs.report import INCOMPLETE_CODES, STALE_CODES, WITHDRAWN_CODE, Fact, Failure, Freshness, Report
+from audit_logs.seen import Seen
+from audit_logs.telling import tell
+
+__all__ = ["ExtraChecks", "Fact", "Failure", "FileInfo", "Files", "FolderFiles", "Freshness", "Report", "Seen", "verify"]
+
+_AHEAD_SECONDS = 300
+_NOT_FATAL = INCOMPLETE_CODES | STALE_CODES | {WITHDRAWN_CODE}
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A section of the specification: its check, and whether it needs a candidate."""
+
+    check: Callable[[Case], Iterator[Failure]]
+    needs_candidate: bool = False
+
+
+def verify(files: Files, trust: bytes, *, now: datetime, seen: Seen | None = None, extra_checks: ExtraChecks | None = None) -> Report:
+    """Return what can be said of a release; a release that fails is a report too.
+
+    Args:
+        files: the release.
+        trust: the pinned trust file's bytes, never the release's own copy.
+        now: the time, aware.
+        seen: what was remembered of the log.
+        extra_checks: the checks of 13.8.
+
+    Raises:
+        StoreError: the folder cannot be listed.
+    """
+    case = Case(files, trust, now, seen, extra_checks)
+    case.listing = {info.path: info for info in files.names()}
+    failures: list[Failure] = []
+    for section in _SECTIONS:
+        if section.needs_candidate and case.candidate is None:
+            continue
+        found = _outcome(section, case)
+        failures += found
+        if any(failure.code not in _NOT_FATAL for failure in found):
+            break
+    return tell(case, tuple(failures))
+
+
+def _outcome(section: _Section, case: Case) -> list[Failure]:
+    """Return the failures of a section; a problem that stops it is its last one."""
+    failures: list[Failure] = []
+    try:
+        failures.extend(section.check(case))
+    except Problem as problem:
+        failures.append(Failure(problem.code, problem.where, problem.expected or problem.what, problem.found))
+    return failures
+
+
+def _trust(case: Case) -> Iterator[Failure]:
+    case.trust = trusts.parse(case.trust_bytes)
+    if case.now > instant(case.trust.expires):
+        yield Failure("trust-expired", "trust file", f"a time before {case.trust.expires}", "a later one")
+
+
+def _log(case: Case) -> Iterator[Failure]:
+    trust = established(case.trust)
+    signed = note.parse_signed(case.read(CHECKPOINT, note.MAX_CHECKPOINT))
+    witnesses = [VerifierKey.parse(auditor.witness) for auditor in trust.auditors]
+    case.cosignatures = note.verify_signed(signed, VerifierKey.parse(trust.log.key), witnesses)
+    names = [path.removeprefix("log/") for path in case.listing if path.startswith("log/") and path != CHECKPOINT]
+    checkpoint = signed.checkpoint
+    case.entries = tiles.check_tiles(checkpoint.size, checkpoint.root, names, lambda path, limit: case.read(f"log/{path}", limit))
+    case.signed = signed
+    yield from ()
+
+
+def _continuity(case: Case) -> Iterator[Failure]:
+    log, seen, checkpoint = established(case.trust).log, case.seen, established(case.signed).checkpoint
+    if seen is not None and (seen.origin, seen.log_key) == (log.origin, log.key):
+        if checkpoint.size < seen.size:
+            yield Failure("log-rollback", CHECKPOINT, f"at least the {seen.size} entries seen before", str(checkpoint.size))
+            return
+        root = merkle.root([merkle.leaf_hash(entry) for entry in case.entries[: seen.size]]).hex()
+        if root != seen.root:
+            yield Failure("log-fork", CHECKPOINT, f"root {seen.root} at size {seen.size}, as seen before", root)
+            return
+    case.continues = True
+
+
+def _replay(case: Case) -> Iterator[Failure]:
+    case.state = replay(case.entries, established(case.trust))
+    for index, kind in case.state.unknown_types:
+        yield Failure("unknown-type", f"log entry {index}", "a type that this verifier knows", kind)
+    if case.state.superseded_by:
+        yield Failure("superseded", "trust file", f"the newer trust file {case.state.superseded_by}", "the one it replaces")
+
+
+def _manifest(case: Case) -> Iterator[Failure]:
+    trust, state = established(case.trust), established(case.state)
+    manifest = manifests.parse(case.read(manifests.PATH, manifests.LIMIT))
+    case.manifest = manifest
+    if manifest.name != trust.name:
+        yield Failure("manifest-name", f"{manifests.PATH}.name", trust.name, manifest.name)
+    yield from (_disagreement("manifest-arithmetic", item) for item in manifests.arithmetic(manifest))
+    yield from (_disagreement("manifest-roots", item) for item in manifests.roots(manifest))
+    case.candidate = state.candidates.get(manifest.digest)
+    if case.candidate is None:
+        yield Failure("no-candidate", "log", "a candidate statement for this manifest that stands", "none")
+        yield from policy.check_release(manifest, state, (), trust)
+
+
+def _disagreement(code: str, item: Disagreement) -> Failure:
+    return Failure(code, f"{manifests.PATH}.{item.where}", item.expected, item.found)
+
+
+def _files(case: Case) -> Iterator[Failure]:
+    yield from hashing.check_files(established(case.manifest), case.files)
+
+
+def _rows(case: Case) -> Iterator[Failure]:
+    if case.extra_checks is not None:
+        yield from case.extra_checks(established(case.manifest), case.files)
+
+
+def _steps(case: Case) -> Iterator[Failure]:
+    yield from policy.check_steps(established(case.manifest), established(case.candidate), established(case.trust))
+
+
+def _previous(case: Case) -> Iterator[Failure]:
+    yield from policy.check_previous(established(case.manifest), established(case.candidate), established(case.state))
+
+
+def _opinions(case: Case) -> Iterator[Failure]:
+    trust = established(case.trust)
+    cosigned = {auditor.organisation for auditor in trust.auditors if VerifierKey.parse(auditor.witness) in case.cosignatures}
+    case.weighed = policy.weigh(established(case.candidate), trust, cosigned)
+    yield from policy.check_opinions(case.weighed, trust)
+
+
+def _release(case: Case) -> Iterator[Failure]:
+    yield from policy.check_release(established(case.manifest), established(case.state), case.weighed, established(case.trust))
+
+
+def _freshness(case: Case) -> Iterator[Failure]:
+    """Judge the age of the quorum; a witness whose auditor's key was withdrawn is not heard."""
+    trust, state = established(case.trust), established(case.state)
+    heard = [VerifierKey.parse(auditor.witness) for auditor in trust.auditors if auditor.key not in state.withdrawn_keys]
+    times = sorted((case.cosignatures[key] for key in heard if key in case.cosignatures), reverse=True)
+    limit, quorum = trust.policy.fresh_seconds, trust.policy.quorum
+    if len(times) < quorum:
+        case.freshness = Freshness(None, limit, quorum, len(times))
+        yield Failure("stale", CHECKPOINT, f"cosignatures by {quorum} witnesses", str(len(times)))
+        return
+    age = int(case.now.timestamp()) - times[quorum - 1]
+    if age < -_AHEAD_SECONDS:
+        case.freshness = Freshness(None, limit, quorum, len(times))
+        yield Failure("cosignature-future", CHECKPOINT, "cosignatures from the past", f"{-age} seconds ahead of this clock")
+        return
+    case.freshness = Freshness(max(0, age), limit, quorum, len(times))
+    if age > limit:
+        yield Failure("stale", CHECKPOINT, f"cosignatures at most {limit} seconds old", f"{age} seconds")
+
+
+_SECTIONS = (
+    _Section(_trust),
+    _Section(_log),
+    _Section(_continuity),
+    _Section(_replay),
+    _Section(_manifest),
+    _Section(check_folder),
+    _Section(_files),
+    _Section(_rows),
+    _Section(_steps, needs_candidate=True),
+    _Section(_previous, needs_candidate=True),
+    _Section(_opinions, needs_candidate=True),
+    _Section(_release, needs_candidate=True),
+    _Section(_freshness, needs_candidate=True),
+)
