@@ -30,18 +30,18 @@ from audit_logs import hashing, merkle, note, policy, tiles
 from audit_logs import manifest as manifests
 from audit_logs import trust as trusts
 from audit_logs.case import Case, ExtraChecks, established
-from audit_logs.errors import Problem
+from audit_logs.errors import Problem, VerificationError
 from audit_logs.fields import instant
 from audit_logs.files import FileInfo, Files, FolderFiles
 from audit_logs.folder import CHECKPOINT, check_folder
 from audit_logs.manifest import Disagreement
 from audit_logs.note import VerifierKey
-from audit_logs.replay import replay
+from audit_logs.replay import State, replay
 from audit_logs.report import INCOMPLETE_CODES, STALE_CODES, WITHDRAWN_CODE, Fact, Failure, Freshness, Report
 from audit_logs.seen import Seen
 from audit_logs.telling import tell
 
-__all__ = ["ExtraChecks", "Fact", "Failure", "FileInfo", "Files", "FolderFiles", "Freshness", "Report", "Seen", "verify"]
+__all__ = ["ExtraChecks", "Fact", "Failure", "FileInfo", "Files", "FolderFiles", "Freshness", "Report", "Seen", "replayed", "verify"]
 
 _AHEAD_SECONDS = 300
 _NOT_FATAL = INCOMPLETE_CODES | STALE_CODES | {WITHDRAWN_CODE}
@@ -79,6 +79,24 @@ def verify(files: Files, trust: bytes, *, now: datetime, seen: Seen | None = Non
         if any(failure.code not in _NOT_FATAL for failure in found):
             break
     return tell(case, tuple(failures))
+
+
+def replayed(files: Files, trust: bytes, *, now: datetime) -> State:
+    """Return what a release's log says (13.1, 13.2 and 13.4), whatever became of the release.
+
+    Raises:
+        VerificationError: trust file or log do not hold.
+        StoreError: the folder cannot be listed.
+    """
+    case = Case(files, trust, now, None, None)
+    case.listing = {info.path: info for info in files.names()}
+    for section in (_trust, _log, _replay):
+        for failure in _outcome(_Section(section), case):
+            if failure.code not in _NOT_FATAL:
+                raise VerificationError(
+                    "the log cannot be shown", where=failure.where, expected=failure.expected, found=failure.found, code=failure.code
+                )
+    return established(case.state)
 
 
 def _outcome(section: _Section, case: Case) -> list[Failure]:

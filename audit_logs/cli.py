@@ -1,0 +1,211 @@
+"""The light verifier's command line: `python -m audit_logs verify | show | cosign`.
+
+Exit codes: 0 verified, 1 failed (or a problem), 2 wrong usage, 3 stale, 4 withdrawn, 5 incomplete.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from audit_logs import seen as seen_files
+from audit_logs import trust as trusts
+from audit_logs.errors import Problem, StoreError, TrustError
+from audit_logs.fields import instant
+from audit_logs.files import FolderFiles
+from audit_logs.history import history
+from audit_logs.note import VerifierKey
+from audit_logs.report import Failure, Report
+from audit_logs.verify import verify
+
+_MEANINGS = {
+    "verified": "everything that can be checked here holds",
+    "failed": "do not use this release",
+    "withdrawn": "this was a release; it has been recalled, so do not use it",
+    "incomplete": "what is here holds, but something that your trust file asks for is missing",
+    "stale": "everything holds, but nobody you trust has confirmed it recently",
+}
+_EXAMPLES = """examples:
+  python -m audit_logs verify street-scenes --trust trust.json
+  python -m audit_logs verify street-scenes --trust trust.json --format json
+  python -m audit_logs show street-scenes --trust trust.json
+  python -m audit_logs cosign street-scenes --trust trust.json --key witness.pem
+
+The trust file says whom you believe. Get it from the institution or the auditors by a way that you trust, never from the
+release itself. Exit codes: 0 verified, 1 failed, 2 wrong usage, 3 stale, 4 withdrawn, 5 incomplete."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What stands on the command line."""
+
+    command: str
+    folder: Path
+    trust: Path
+    format: str
+    debug: bool
+    now: datetime
+    state: Path | None
+    key: Path | None
+    memory: Path | None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code; a problem is one line on standard error."""
+    options = _options(arguments)
+    commands = {"verify": _verify, "show": _show, "cosign": _cosign}
+    try:
+        return commands[options.command](options)
+    except Problem as problem:
+        if options.debug:
+            raise
+        print(f"audit_logs: {problem}", file=sys.stderr)
+    except KeyboardInterrupt:
+        if options.debug:
+            raise
+        print("audit_logs: stopped; nothing was changed", file=sys.stderr)
+    return 1
+
+
+def _options(arguments: Sequence[str] | None) -> _Options:
+    parser = argparse.ArgumentParser(
+        prog="python -m audit_logs",
+        description="Check a release of a dataset against its audit log.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    texts = {
+        "verify": "check a release and give a verdict",
+        "show": "tell the history of a release's audit log",
+        "cosign": "as a witness, sign the log's checkpoint",
+    }
+    for name, text in texts.items():
+        command = commands.add_parser(
+            name, help=text, description=text, epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        command.add_argument("folder", type=Path, metavar="DIR", help="the release")
+        command.add_argument("--trust", type=Path, required=True, metavar="FILE", help="the trust file that you have pinned")
+        command.add_argument("--format", choices=("human", "json", "quiet"), default="human")
+        command.add_argument("--debug", action="store_true", help="show a traceback where a problem ends the command")
+        command.add_argument("--now", type=_time, default=None, help=argparse.SUPPRESS)
+        command.set_defaults(state=None, key=None, memory=None)
+        if name == "verify":
+            command.add_argument("--state", type=Path, metavar="FILE", help="what was seen of the log; default: beside the trust file")
+        if name == "cosign":
+            command.add_argument("--key", type=Path, required=True, metavar="FILE", help="the witness's private key")
+            command.add_argument("--memory", type=Path, metavar="FILE", help="what this witness signed before; default: beside the key")
+    values = vars(parser.parse_args(arguments))
+    return _Options(**(values | {"now": values["now"] or datetime.now(UTC)}))
+
+
+def _time(text: str) -> datetime:
+    return instant(text)
+
+
+def _read_trust(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(trusts.LIMIT + 1)
+    except OSError as error:
+        raise TrustError("the trust file cannot be read", where=str(path), found=error.strerror or "an error") from error
+
+
+def _verify(options: _Options) -> int:
+    state_file = options.state or options.trust.with_suffix(".seen.json")
+    remembered = None
+    if state_file.exists():
+        try:
+            remembered = seen_files.parse(state_file.read_bytes(), where=str(state_file))
+        except OSError as error:
+            raise StoreError("the state file cannot be read", where=str(state_file), found=error.strerror or "an error") from error
+    report = verify(FolderFiles(options.folder), _read_trust(options.trust), now=options.now, seen=remembered)
+    if options.format == "json":
+        print(json.dumps(report.as_json(), indent=2, ensure_ascii=True))
+    elif options.format == "human":
+        print(human(report))
+    if report.verdict == "verified" and report.seen is not None and report.seen != remembered:
+        _remember(options, state_file, seen_files.encode(report.seen))
+    return report.exit_code
+
+
+def _remember(options: _Options, state_file: Path, data: bytes) -> None:
+    """Write the state file; where that cannot be, say so: the verdict does not depend on it."""
+    from audit_logs import store
+
+    if state_file.resolve().is_relative_to(options.folder.resolve()):
+        print("audit_logs: nothing is remembered of the log: keep your trust file outside the release", file=sys.stderr)
+        return
+    try:
+        store.write_file(state_file, data)
+    except StoreError as problem:
+        print(f"audit_logs: nothing is remembered of the log: {problem}", file=sys.stderr)
+
+
+def human(report: Report) -> str:
+    """Return a report in plain words: the verdict, who stands behind which fact, and what is not proven."""
+    name = f"{report.release} {report.version}".strip() or "this release"
+    lines = [f"{report.verdict.upper()}: {name}", f"  {_MEANINGS[report.verdict]}."]
+    if report.failures:
+        lines += ["", "Why it is not verified:", *(f"  {_plain(failure)}" for failure in report.failures)]
+    label = ""
+    for fact in report.facts:
+        if fact.label != label:
+            label = fact.label
+            lines += ["", f"{label[0].upper()}{label[1:]}:"]
+        lines.append(f"  {fact.text}")
+    freshness = report.freshness
+    if freshness is not None and freshness.age_seconds is not None:
+        lines += ["", f"Freshness: {freshness.quorum} witnesses signed the log {_age(freshness.age_seconds)} ago or later."]
+    lines += ["", "Not proven:", *(f"  {text}" for text in report.not_proven)]
+    return "\n".join(_printable(line) for line in lines)
+
+
+def _printable(line: str) -> str:
+    """Return a line without control characters: a terminal obeys them, and some of the words are a stranger's."""
+    return line if line.isprintable() else ascii(line)
+
+
+def _plain(failure: Failure) -> str:
+    parts = (("expected", failure.expected), ("found", failure.found))
+    details = "; ".join(f"{name} {value}" for name, value in parts if value)
+    return f"{failure.where or 'release'}: {details or 'a check failed'} [{failure.code}]"
+
+
+def _age(seconds: int) -> str:
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} seconds"
+
+
+def _show(options: _Options) -> int:
+    events = history(FolderFiles(options.folder), _read_trust(options.trust), now=options.now)
+    if options.format == "json":
+        print(json.dumps({"entries": [{"index": event.index, "who": event.who, "text": event.text} for event in events]}, indent=2))
+    elif options.format == "human":
+        for event in events:
+            print(f"{event.index:5d}  {event.who}: {event.text}")
+    return 0
+
+
+def _cosign(options: _Options) -> int:
+    """Sign the checkpoint as the auditor whose witness key this is."""
+    from audit_logs import keys, witness
+
+    trust = trusts.parse(_read_trust(options.trust))
+    path = options.key or Path()
+    signer = keys.load_note_signer(path)
+    own = [key for auditor in trust.auditors if (key := VerifierKey.parse(auditor.witness)).public == signer.public.raw]
+    if not own:
+        raise TrustError("this key is no witness's", where=str(path), expected="the witness key of an auditor of the trust file")
+    who = witness.Witness(own[0].name, signer, options.memory or path.with_name(path.name + ".memory"))
+    line = witness.cosign(options.folder / "log", VerifierKey.parse(trust.log.key), who, now=options.now)
+    if options.format != "quiet":
+        print(json.dumps({"line": line}) if options.format == "json" else line)
+    return 0
