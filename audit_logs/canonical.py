@@ -17,6 +17,8 @@ from audit_logs.errors import FormatError
 MAX_DEPTH = 16
 MAX_INTEGER = 2**53 - 1
 
+_INTEGER = "an integer from 0 to 2^53 - 1"
+
 
 def encode(value: object) -> bytes:
     """Return the RFC 8785 form of a value made of dicts, lists, tuples, text, integers, booleans and None.
@@ -96,20 +98,26 @@ def _ordered(value: object, depth: int) -> object:
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):
-        if not 0 <= value <= MAX_INTEGER:
-            _refuse("a number is out of range", "an integer from 0 to 2^53 - 1")
-        return int(value)
+        return _in_range(value)
     if depth > MAX_DEPTH:
         _refuse("a document nests too deep", f"at most {MAX_DEPTH} levels")
     if isinstance(value, list | tuple):
         return [_ordered(item, depth + 1) for item in value]
-    if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
+    if isinstance(value, Mapping):
         return {name: _ordered(value[name], depth + 1) for name in sorted(value, key=_utf16)}
     return _refuse("a value has no JSON form", "objects, arrays, text, integers, booleans and null")
 
 
-def _utf16(name: str) -> bytes:
+def _utf16(name: object) -> bytes:
+    if not isinstance(name, str):
+        _refuse("a member's name is no text", "text")
     return name.encode("utf-16-be", "surrogatepass")
+
+
+def _in_range(number: int) -> int:
+    if not 0 <= number <= MAX_INTEGER:
+        _refuse("a number is out of range", _INTEGER)
+    return int(number)
 
 
 def _parse(data: bytes) -> object:
@@ -137,12 +145,12 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def _integer(digits: str) -> int:
     # 16 digits hold 2^53 - 1; a longer run is refused unread, because converting it costs time without bound.
     if len(digits) > 16 or digits.startswith("-"):
-        _refuse("a number is out of range", "an integer from 0 to 2^53 - 1")
-    return int(digits)
+        _refuse("a number is out of range", _INTEGER)
+    return _in_range(int(digits))
 
 
 def _fraction(_: str) -> NoReturn:
-    _refuse("a number is no integer", "an integer from 0 to 2^53 - 1")
+    _refuse("a number is no integer", _INTEGER)
 
 
 def _first_difference(one: bytes, other: bytes) -> int:

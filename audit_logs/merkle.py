@@ -2,7 +2,7 @@
 
 All functions take and give hashes of 32 bytes. `hashes` are leaf hashes in order; they may as well be the roots of
 subtrees of one equal size 2^k, of which the last may be smaller, and then sizes and indexes count subtrees.
-Proofs are verified as RFC 9162 sections 2.1.3.2 and 2.1.4.2 say.
+Proofs are verified as RFC 9162 sections 2.1.3.2 and 2.1.4.2 define.
 """
 
 from __future__ import annotations
@@ -72,8 +72,12 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
     Raises:
         VerificationError: it is not proven (`merkle-inclusion`).
     """
-    well_formed = 0 <= index < size and _all_hashes([leaf, expected, *proof])
-    if not well_formed or _climb(leaf, index, size - 1, proof) != expected:
+    holds = 0 <= index < size and _all_hashes([leaf, expected, *proof])
+    sides = _sides(index, size - 1) if holds else []
+    node = leaf
+    for sibling, left in zip(proof, sides, strict=False):
+        node = node_hash(sibling, node) if left else node_hash(node, sibling)
+    if not holds or len(proof) != len(sides) or node != expected:
         raise VerificationError("an inclusion proof does not hold", code="merkle-inclusion")
 
 
@@ -91,9 +95,7 @@ def verify_consistency(old_size: int, new_size: int, old_root: bytes, new_root: 
         holds = not proof and (old_root == EMPTY if old_size == 0 else old_root == new_root)
         holds = holds and (new_size > 0 or new_root == EMPTY)
     else:
-        # A complete old tree (a power of two) is itself the first node, and the proof leaves it out.
-        nodes = [old_root, *proof] if old_size & (old_size - 1) == 0 else list(proof)
-        holds = _both_roots(old_size, new_size, nodes) == (old_root, new_root)
+        holds = _both_roots(old_size, new_size, old_root, proof) == (old_root, new_root)
     if not holds:
         raise VerificationError("a consistency proof does not hold", code="merkle-consistency")
 
@@ -117,40 +119,34 @@ def _subproof(hashes: Sequence[bytes], old: int, *, whole: bool) -> list[bytes]:
     return [*_subproof(hashes[split:], old - split, whole=False), root(hashes[:split])]
 
 
-def _climb(node: bytes, index: int, last: int, proof: Sequence[bytes]) -> bytes | None:
-    """Return the root that a proof leads to, or None if it is too long or too short."""
-    for sibling in proof:
-        if last == 0:
-            return None
-        if index & 1 or index == last:
-            node = node_hash(sibling, node)
-            while index & 1 == 0 and index:
-                index, last = index >> 1, last >> 1
-        else:
-            node = node_hash(node, sibling)
+def _sides(index: int, last: int) -> list[bool]:
+    """Return, for each sibling on the way from node `index` to the root, whether it stands to the left.
+
+    `last` is the index of the level's last node; where that is even, it has no sibling and moves up as it is.
+    """
+    sides = []
+    while last:
+        if index & 1 or index < last:
+            sides.append(bool(index & 1))
         index, last = index >> 1, last >> 1
-    return node if last == 0 else None
+    return sides
 
 
-def _both_roots(old_size: int, new_size: int, nodes: Sequence[bytes]) -> tuple[bytes, bytes] | None:
+def _both_roots(old_size: int, new_size: int, old_root: bytes, proof: Sequence[bytes]) -> tuple[bytes, bytes] | None:
     """Return the old and the new root that a consistency proof leads to, or None if it has the wrong length."""
-    if not nodes:
-        return None
+    # It starts at the largest complete subtree that ends the old tree. If that is the whole old tree, the proof leaves it out.
+    nodes = [old_root, *proof] if old_size & (old_size - 1) == 0 else list(proof)
     index, last = old_size - 1, new_size - 1
     while index & 1:
         index, last = index >> 1, last >> 1
+    sides = _sides(index, last)
+    if len(nodes) != len(sides) + 1:
+        return None
     old = new = nodes[0]
-    for sibling in nodes[1:]:
-        if last == 0:
-            return None
-        if index & 1 or index == last:
-            old, new = node_hash(sibling, old), node_hash(sibling, new)
-            while index & 1 == 0 and index:
-                index, last = index >> 1, last >> 1
-        else:
-            new = node_hash(new, sibling)
-        index, last = index >> 1, last >> 1
-    return (old, new) if last == 0 else None
+    for sibling, left in zip(nodes[1:], sides, strict=True):
+        old = node_hash(sibling, old) if left else old
+        new = node_hash(sibling, new) if left else node_hash(new, sibling)
+    return old, new
 
 
 def _all_hashes(values: Iterable[bytes]) -> bool:
