@@ -1,0 +1,159 @@
+"""The command line. Each command is one small file here, imported when it is called, so that `release --help` answers at once.
+
+Exit codes: 0, or the verdict of a verification (1 failed, 3 stale, 4 withdrawn, 5 incomplete); 1 for every error; 2 for a wrong call.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from audit_logs.errors import Problem
+from release.cli._command import CommandGroup
+from release.cli._output import Output, printable, requested
+
+__all__ = ["main", "run"]
+
+COMMANDS = {
+    "demo": "Tell the whole story on bundled benign data.",
+    "init": "Write a plan, keys and a trust file to start from.",
+    "plan": "Check a plan and show its canonical form.",
+    "lists": "Keep the store of known-hash lists.",
+    "auditor": "Make an auditor's keys, and the card an institution needs of them.",
+    "trust": "Make and change trust files.",
+    "build": "Screen a source and write a signed candidate.",
+    "audit": "Check a candidate as an auditor, and sign an opinion.",
+    "publish": "Publish a candidate that meets the trust policy.",
+    "verify": "Verify a release from its bytes, offline.",
+}
+ERROR, USAGE = 1, 2
+
+
+class _Root(CommandGroup):
+    """The group of all commands: a fixed table of names, of which those are listed whose file is there."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+        """Return the names of the commands in the order of the story."""
+        return [name for name in COMMANDS if importlib.util.find_spec(f"release.cli.{name}")]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        found: click.Command = getattr(importlib.import_module(f"release.cli.{cmd_name}"), cmd_name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table of commands without importing one."""
+        rows = [(name, COMMANDS[name]) for name in self.list_commands(ctx)]
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
+
+
+def _print_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        from release.tool import this_tool
+
+        tool = this_tool()
+        click.echo(f"{tool.name} {tool.version} (code digest {tool.code_digest})")
+        context.exit()
+
+
+root = _Root(
+    "release",
+    summary="Publish a hash-screened derivative of a dataset, with signed attestations that strangers can verify.",
+    examples=("release demo demo", "release verify demo/published --trust demo/trust.json"),
+)
+root.params.append(
+    click.Option(
+        ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Show version and code digest."
+    )
+)
+
+
+def main() -> NoReturn:
+    """Run the command line of this process and end it."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; every error ends here, in one line or one JSON object."""
+    output = requested(arguments)
+    try:
+        code = _call(arguments, output)
+        sys.stdout.flush()
+    except click.UsageError as error:
+        return _usage(error, output)
+    except BrokenPipeError:
+        return _reader_left()
+    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001  (the outermost frame: the one place that may)
+        return _report(_as_problem(error), output)
+    return code
+
+
+def _call(arguments: Sequence[str], output: Output) -> int:
+    try:
+        with root.make_context("release", list(arguments), obj=output) as context:
+            return root.invoke(context) or 0
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+
+
+def _usage(error: click.UsageError, output: Output) -> int:
+    if output.format == "json":
+        where = error.ctx.command_path if error.ctx else ""
+        return _report(Problem(error.format_message(), where=where, code="usage"), output, USAGE)
+    error.show()
+    return USAGE
+
+
+def _as_problem(error: BaseException) -> Problem:
+    """Return what a person has to know about an error. The text of an unforeseen one may quote what must never be shown."""
+    match error:
+        case Problem():
+            return error
+        case KeyboardInterrupt() | click.Abort():
+            return Problem("interrupted", next_step="run the same command again; nothing half-written was made visible", code="interrupted")
+        case OSError():  # the machine's refusal, not a bug
+            where = str(error.filename) if error.filename is not None else ""
+            return Problem("the system refused", where=where, found=error.strerror or type(error).__name__, code="system")
+    step = traceback.extract_tb(error.__traceback__)[-1]
+    return Problem(
+        "this is a bug",
+        where=f"{Path(step.filename).name}:{step.lineno}",
+        found=type(error).__name__,
+        next_step="run again with --debug and report the traceback",
+        code="bug",
+    )
+
+
+def _report(problem: Problem, output: Output, code: int = ERROR) -> int:
+    if output.debug:
+        traceback.print_exc()
+    faults = getattr(problem, "faults", ())
+    if output.format == "json":
+        parts: dict[str, object] = {name: getattr(problem, name) for name in ("code", "what", "where", "expected", "found")}
+        parts["next"] = problem.next_step
+        if faults:
+            parts["faults"] = [{"where": fault.where, "expected": fault.expected, "found": fault.found} for fault in faults]
+        click.echo(json.dumps({"error": parts}))
+    else:
+        for line in (f"release: {Problem.__str__(problem)}", *(f"  {fault}" for fault in faults)):
+            click.echo(printable(line).replace("\n", "\\n"), err=True)
+    return code
+
+
+def _reader_left() -> int:
+    """Let the interpreter's last flush go nowhere: whoever read our output has closed it. What was not said is no success."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return ERROR

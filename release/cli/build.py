@@ -1,0 +1,77 @@
+"""`release build`: screen a source and write a signed candidate."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from release.cli._command import FOLDER, command
+from release.cli._output import Output
+
+if TYPE_CHECKING:
+    from release.build import Built
+
+
+@command(
+    "build",
+    examples=(
+        "release build plan.toml --out candidate",
+        "release build plan.toml --out candidate-2 --previous published --workers 2",
+    ),
+)
+@click.argument("plan", type=FOLDER)
+@click.option("--out", type=FOLDER, required=True, help="The candidate's folder; it is not there before it is complete.")
+@click.option("--previous", type=FOLDER, help="The line's last release, or a candidate of it that was never published.")
+@click.option("--released", type=FOLDER, help="The line's last release, where --previous is a candidate.")
+@click.option("--workers", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="one for each core", help="Worker processes.")
+def build(output: Output, plan: Path, out: Path, **options: object) -> None:
+    """Screen the source that PLAN names and write a signed candidate.
+
+    The candidate is not public: it holds sealed evidence for the auditors. A build that was interrupted goes on where it was when
+    the same command is run again; a candidate that is there already stays as it is.
+    """
+    from release.build import Request, build
+
+    request = Request(plan=plan, out=out.absolute(), **options)  # type: ignore[arg-type]  (click made them of these types)
+    built = build(request, progress=_progress(output))
+    for warning in built.warnings:
+        output.warn(f"not yet publishable: {warning}")
+    output.result(_as_json(built), _in_words(built))
+
+
+def _progress(output: Output) -> Callable[[int], AbstractContextManager[Callable[[int], None]]]:
+    @contextmanager
+    def show(rows: int) -> Iterator[Callable[[int], None]]:
+        with output.progress("screening", total=rows, unit="rows") as bar:
+            yield lambda done: bar.update(done) and None
+
+    return show
+
+
+def _as_json(built: Built) -> dict[str, object]:
+    rows = {
+        "in": built.manifest.source.rows,
+        "kept": built.manifest.rows,
+        "removed": dict(built.removed),
+        "unscreenable": dict(built.unscreenable),
+    }
+    return {"release": built.manifest.name, "version": built.manifest.version, "root": built.manifest.root, "rows": rows}
+
+
+def _in_words(built: Built) -> str:
+    manifest = built.manifest
+    lines = [
+        f"{'Already there' if built.again else 'Built'}: {manifest.name} {manifest.version} in {built.folder}",
+        f"  rows in       {manifest.source.rows:>12,}",
+        *(f"  removed       {count:>12,}  by {step}" for step, count in built.removed.items()),
+        *(f"  unscreenable  {count:>12,}  {reason}" for reason, count in built.unscreenable.items()),
+        f"  kept          {manifest.rows:>12,}",
+        f"  root          {manifest.root}",
+        "Next: give the folder to your auditors (`release audit`), then `release publish`.",
+    ]
+    return "\n".join(lines)
