@@ -66,7 +66,7 @@ def generate(path: Path, kind: str = ED25519, *, passphrase: bytes | None = None
         key = ec.generate_private_key(ec.SECP256R1())
     else:
         raise KeyProblem("there is no such kind of key", expected=f"{ED25519} or {P256}", found=kind)
-    if path.exists() or path.is_symlink():
+    if store.exists(path):
         raise KeyProblem("a key is never replaced", where=str(path), next_step="name another file", code="key-exists")
     data = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, _encryption(passphrase))
     with store.writing(path, store.PRIVATE_NEW) as file:

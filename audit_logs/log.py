@@ -67,7 +67,7 @@ class Log:
         key = verifier_key(signer, origin, note.LOG_KEY)
         store.make_folder(folder)
         with store.lock(folder):
-            if (folder / CHECKPOINT).exists():
+            if store.exists(folder / CHECKPOINT):
                 raise LogError("there is a log already", where=str(folder), next_step="open it, or name another folder", code="log-exists")
             signed = sign_checkpoint(Checkpoint(origin, 0, merkle.EMPTY), signer)
             store.write_file(folder / CHECKPOINT, signed.encode())
@@ -215,7 +215,7 @@ def read_checkpoint(folder: Path, key: VerifierKey) -> SignedCheckpoint:
         StoreError: it cannot be read.
     """
     path = folder / CHECKPOINT
-    if not path.exists():
+    if not store.exists(path):
         raise LogError("there is no log here", where=str(folder), expected="a file named checkpoint", code="log-missing")
     signed = note.parse_signed(store.read_file(path, note.MAX_CHECKPOINT), where=str(path))
     note.verify_log_signature(signed, key)
@@ -229,19 +229,14 @@ def read_entries(folder: Path, checkpoint: Checkpoint) -> list[bytes]:
         VerificationError: it does not (SPEC.md section 13.2).
         StoreError: a file cannot be read.
     """
-    names = [name for name in _names(folder) if name != CHECKPOINT]
+    names = [name for name in store.files_below(folder) if name != CHECKPOINT]
     return tiles.check_tiles(checkpoint.size, checkpoint.root, names, lambda path, limit: store.read_file(folder / path, limit))
-
-
-def _names(folder: Path) -> Iterator[str]:
-    """Yield the paths of everything below a log's folder that is no folder."""
-    return (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
 
 
 def _leftovers(folder: Path, size: int) -> Iterator[str]:
     """Yield what a writer that died may have left; a file that no writer makes is not ours to remove."""
     due = {CHECKPOINT, *tiles.tile_paths(size)}
-    return (name for name in _names(folder) if name not in due and (_TILE.fullmatch(name) or store.is_leftover(Path(name).name)))
+    return (name for name in store.files_below(folder) if name not in due and (_TILE.fullmatch(name) or store.is_leftover(Path(name).name)))
 
 
 def _clear(folder: Path, size: int) -> None:
@@ -270,7 +265,7 @@ def _read_tile(folder: Path, level: tiles.Level, index: int, width: int) -> byte
     if width == 0:
         return b""
     path = folder / tiles.tile_path(level, index, width)
-    if not path.exists():
+    if not store.exists(path):
         raise FormatError(f"{path.relative_to(folder)} is missing")
     return store.read_file(path, tiles.MAX_BUNDLE_FILE)
 

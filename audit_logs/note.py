@@ -24,6 +24,7 @@ WITNESS_KEY = 4
 MAX_CHECKPOINT = 64 * 1024
 MAX_TIMESTAMP = 2**63 - 1
 
+_NAME = re.compile(r"[^\s+\x00-\x1f\ud800-\udfff]+")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
 _SIGNATURE_PREFIX = "— "
 _SIGNATURE_BYTES = {LOG_KEY: 64, WITNESS_KEY: 8 + 64}
@@ -52,7 +53,7 @@ class VerifierKey:
         """
         name, encoded = vkey.split("+", 1)[0], vkey.split("+", 2)[-1]
         material = canonical.decode_base64(encoded, where=where)
-        if len(material) == 33 and material[0] in _SIGNATURE_BYTES and _is_name(name):
+        if len(material) == 33 and material[0] in _SIGNATURE_BYTES and _NAME.fullmatch(name):
             key = cls(name, material[0], material[1:])
             if key.text == vkey:
                 return key
@@ -94,7 +95,7 @@ class Checkpoint:
             FormatError: it is not exactly three lines: origin, decimal size, base64 of 32 bytes.
         """
         lines = text.split("\n")
-        if len(lines) == 4 and not lines[3] and _is_name(lines[0]) and _SIZE.fullmatch(lines[1]):
+        if len(lines) == 4 and not lines[3] and _NAME.fullmatch(lines[0]) and _SIZE.fullmatch(lines[1]):
             root = canonical.decode_base64(lines[2], where=where)
             if len(root) == merkle.HASH_SIZE:
                 return cls(lines[0], int(lines[1]), root)
@@ -122,7 +123,7 @@ class SignatureLine:
         """
         name, _, encoded = line.removeprefix(_SIGNATURE_PREFIX).partition(" ")
         data = canonical.decode_base64(encoded, where=where)
-        if len(data) > 4 and _is_name(name) and line.startswith(_SIGNATURE_PREFIX):
+        if len(data) > 4 and _NAME.fullmatch(name) and line.startswith(_SIGNATURE_PREFIX):
             return cls(name, data[:4], data[4:])
         raise FormatError("this is no signature line", where=where, expected="an em dash, the key's name, base64(key id || signature)")
 
@@ -249,7 +250,3 @@ def _bad_signature(key: VerifierKey) -> VerificationError:
         expected=f"one valid line by {key.text}",
         code="checkpoint-signature",
     )
-
-
-def _is_name(name: str) -> bool:
-    return name.isprintable() and bool(name) and not any(letter.isspace() or letter == "+" for letter in name)

@@ -113,10 +113,10 @@ def make_folder(path: Path, *, private: bool = False) -> None:
     Raises:
         StoreError: it could not be made.
     """
-    if path.is_dir():
-        return
-    make_folder(path.parent)
     with _explained(path, "make the folder"):
+        if path.is_dir():
+            return
+        make_folder(path.parent)
         path.mkdir(PRIVATE_FOLDER if private else 0o777, exist_ok=True)
         if private:
             path.chmod(PRIVATE_FOLDER)
@@ -131,6 +131,30 @@ def make_private_folder(path: Path) -> None:
     """
     make_folder(path, private=True)
     check_private(path)
+
+
+def exists(path: Path) -> bool:
+    """Say whether there is anything under a name, be it a link to nowhere.
+
+    Raises:
+        StoreError: one may not look.
+    """
+    with _explained(path, "look at"):
+        try:
+            path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+    return True
+
+
+def files_below(folder: Path) -> list[str]:
+    """Return the relative paths of everything below a folder that is no folder: files, links, pipes.
+
+    Raises:
+        StoreError: one may not look.
+    """
+    with _explained(folder, "look into"):
+        return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
 
 
 def check_private(path: Path) -> None:
@@ -187,6 +211,7 @@ def lock(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # a forked worker may still have it open
         os.close(descriptor)
 
 
@@ -246,12 +271,18 @@ def _explained(path: Path, verb: str, temporary: Path | None = None) -> Iterator
     try:
         yield
     except OSError as problem:
-        name = problem.filename
-        if isinstance(name, str | os.PathLike) and Path(name) not in (path, path.parent, temporary):
-            raise  # the caller's own trouble with another file, from within its block
         number = problem.errno or 0
+        if temporary is not None and not _is_ours(problem, {path, path.parent, temporary}):
+            raise
         raise StoreError(
             f"could not {verb} {path.name}: {_REASONS.get(number, problem.strerror or 'unknown reason')}",
             where=str(path),
             next_step=_NEXT_STEPS.get(number, ""),
         ) from problem
+
+
+def _is_ours(problem: OSError, paths: set[Path]) -> bool:
+    """Say whether trouble within a caller's block is about the file being written, and not about another file or a network."""
+    if problem.filename is None:
+        return problem.errno in _REASONS
+    return isinstance(problem.filename, str | os.PathLike) and Path(problem.filename) in paths

@@ -162,7 +162,7 @@ def _memory(path: Path) -> Iterator[dict[str, Seen]]:
 
 
 def _read_memory(path: Path) -> dict[str, Seen]:
-    if not path.exists():
+    if not store.exists(path):
         return {}
     where = str(path)
     data = store.read_file(path, _MAX_MEMORY, private=True)

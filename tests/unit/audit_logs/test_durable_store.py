@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,13 @@ def test_the_callers_own_errors_stay_what_they_are(tmp_path: Path) -> None:
     """Trouble with another file inside the block is not blamed on this one."""
     with pytest.raises(FileNotFoundError), store.writing(tmp_path / "a") as file:
         file.write((tmp_path / "absent").read_bytes())
+    assert listing(tmp_path) == []
+
+
+def test_a_network_error_stays_what_it_is(tmp_path: Path) -> None:
+    """A download that breaks off inside the block is not blamed on the disk."""
+    with pytest.raises(ConnectionResetError), store.writing(tmp_path / "a"):
+        raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
     assert listing(tmp_path) == []
 
 
@@ -230,3 +238,35 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
         process.wait()
     with store.lock(tmp_path):
         pass
+
+
+def test_a_forked_worker_does_not_keep_the_lock(tmp_path: Path) -> None:
+    """A process that was forked under the lock, and lives on, does not hold it."""
+    with store.lock(tmp_path), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn when a thread of pytest's runs
+        worker = os.fork()
+        if worker == 0:
+            signal.pause()
+    try:
+        with store.lock(tmp_path):
+            pass
+    finally:
+        os.kill(worker, signal.SIGKILL)
+        os.waitpid(worker, 0)
+
+
+def test_a_place_that_one_may_not_look_at_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking whether a file is there can itself be forbidden."""
+
+    def forbidden(*_: Any, **__: Any) -> Any:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    assert not store.exists(tmp_path / "a")
+    (tmp_path / "a").symlink_to(tmp_path / "nowhere")
+    assert store.exists(tmp_path / "a")
+    assert store.files_below(tmp_path) == ["a"]
+    monkeypatch.setattr(Path, "lstat", forbidden)
+    monkeypatch.setattr(Path, "rglob", forbidden)
+    for attempt in (lambda: store.exists(tmp_path / "a"), lambda: store.files_below(tmp_path)):
+        with pytest.raises(StoreError, match="permission denied"):
+            attempt()

@@ -206,3 +206,12 @@ def test_vkeys_round_trip_and_are_refused_when_bent() -> None:
         for text in bent:
             with pytest.raises(FormatError):
                 VerifierKey.parse(text)
+
+
+@pytest.mark.parametrize("name", ["", "two words", "plus+sign", "no\u00a0break", "line\u2028end", "nul\x00", "tab\t", "lone\ud800"])
+def test_names_that_no_key_has_are_refused(name: str) -> None:
+    """Spaces, plus signs, control characters and text that has no UTF-8."""
+    with pytest.raises(FormatError):
+        VerifierKey.parse(f"{name}+00000000+{LOG.text.rpartition('+')[2]}")
+    with pytest.raises(FormatError):
+        Checkpoint.parse(f"{name}\n{CHECKPOINT.text().partition(chr(10))[2]}")
