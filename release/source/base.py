@@ -80,13 +80,13 @@ class Request:
 
     Attributes:
         columns: the plan's column roles.
-        split: name of the split of rows that no file or folder name gives one; "" for `train`.
+        split: the one split that is read, and the split of rows that no file or folder name gives one; None: all, and `train`.
         shard_rows: rows of a unit.
         file_bytes: a file that a row refers to and that is larger is not read.
     """
 
     columns: ColumnRoles
-    split: str
+    split: str | None
     shard_rows: int
     file_bytes: int
 
@@ -165,7 +165,7 @@ def gather(pieces: Iterable[tuple[pa.RecordBatch, dict[int, str]]], batch_bytes:
         yield SourceBatch(pa.concat_batches(parts), first, problems)
 
 
-def split_of(path: str, default: str) -> str:
+def split_of(path: str, default: str | None) -> str:
     """Return the split that a file's name or a folder above it gives, else the default.
 
     Names: `<split>-00000-of-00002.parquet`; a folder, or the first word of the file's name, that is train, test, validation or
@@ -181,9 +181,19 @@ def split_of(path: str, default: str) -> str:
     return default or DEFAULT_SPLIT
 
 
-def reading_order(path: str, split: str) -> tuple[int, str, bytes]:
-    """Return the key by which files are read: train, validation, test, other splits by name; then by the path's bytes."""
-    return _SPLIT_ORDER.get(split, len(_SPLIT_ORDER)), split, path.encode()
+def in_reading_order(paths: Iterable[str], request: Request, where: str) -> list[tuple[str, str]]:
+    """Return (path, split) of the files to be read, in order: train, validation, test, other splits by name; then by the path's bytes.
+
+    Raises:
+        SourceError: the plan names a split that is not there.
+    """
+    files = [(path, split_of(path, request.split)) for path in paths]
+    there = sorted({split for _, split in files})
+    if request.split is not None and there and request.split not in there:
+        found = ", ".join(there[:20])
+        raise SourceError("the source has no such split", where=where, expected=request.split, found=found, next_step="mend source.split")
+    wanted = [(path, split) for path, split in files if request.split in (None, split)]
+    return sorted(wanted, key=lambda file: (_SPLIT_ORDER.get(file[1], len(_SPLIT_ORDER)), file[1], file[0].encode()))
 
 
 def check_path(path: str, where: str) -> None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from release import store
 from release.errors import SourceError
 from release.hub import HubDataset, HubFile, resolve
-from release.source.base import Request, check_path, split_of
+from release.source.base import Request, check_path, in_reading_order
 from release.source.parquet import Described, Origin, ParquetSource, PinnedFile, assemble, describe
 
 
@@ -68,16 +68,15 @@ def open_hub(name: str, revision: str | None, request: Request) -> ParquetSource
         HubError: the Hub refused or failed.
     """
     dataset = resolve(name, revision)
-    listed = [file for file in dataset.files() if file.path.endswith(".parquet") and not _hidden(file.path)]
+    listed = {file.path: file for file in dataset.files() if file.path.endswith(".parquet") and not _hidden(file.path)}
     if not listed:
         where = f"{name}@{dataset.commit}"
         raise SourceError(
             "the dataset has no Parquet files", where=where, expected="*.parquet", next_step="download it, and name its folder"
         )
-    files = []
-    for file in listed:
-        check_path(file.path, name)
-        files.append(_pin(dataset, file, request))
+    for path in listed:
+        check_path(path, name)
+    files = [_pin(dataset, listed[path], split) for path, split in in_reading_order(listed, request, name)]
     return assemble(Origin("hub", name, dataset.commit), HubFiles(dataset), files, request)
 
 
@@ -85,7 +84,7 @@ def _hidden(path: str) -> bool:
     return any(part.startswith(".") for part in path.split("/"))
 
 
-def _pin(dataset: HubDataset, file: HubFile, request: Request) -> tuple[PinnedFile, Described]:
+def _pin(dataset: HubDataset, file: HubFile, split: str) -> tuple[PinnedFile, Described]:
     where = f"{dataset.name}: {file.path}"
     if file.sha256 is None:
         path = dataset.download(file.path)
@@ -93,4 +92,4 @@ def _pin(dataset: HubDataset, file: HubFile, request: Request) -> tuple[PinnedFi
     else:
         with dataset.opened(file.path) as remote:
             described, size, sha256 = describe(pa.PythonFile(remote, mode="r"), where), file.bytes, file.sha256
-    return PinnedFile(file.path, size, sha256, 0, split_of(file.path, request.split), described.group_rows), described
+    return PinnedFile(file.path, size, sha256, 0, split, described.group_rows), described

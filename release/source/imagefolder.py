@@ -28,8 +28,7 @@ from release.source.base import (
     empty_source,
     gather,
     image_column,
-    reading_order,
-    split_of,
+    in_reading_order,
 )
 from release.source.files import NotRead, inside, read_inside
 from release.source.metadata import METADATA_NAMES, read_metadata
@@ -39,7 +38,6 @@ _COMPANIONS = "caption cff csv db html ini json jsonl md npz pdf rst toml txt xm
 IMAGES = frozenset(f".{word}" for word in _IMAGES.split())
 COMPANIONS = frozenset(["", *(f".{word}" for word in _COMPANIONS.split())])
 IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-DEFAULT_IMAGE = "image"
 CAPTION_BYTES = 1 << 20
 _SHOWN = 3
 
@@ -165,13 +163,16 @@ def open_folder(path: Path, request: Request) -> ImageFolder:
     listing = _list(path)
     if not listing.images:
         raise empty_source(str(path))
-    order = sorted(listing.images, key=lambda name: reading_order(name, split_of(name, request.split)))
+    if request.columns.image is None:
+        raise SourceError("the plan names no image column", where=str(path), expected="source.columns.image, a name for it")
+    files = in_reading_order(listing.images, request, str(path))
+    order = [name for name, _ in files]
     metadata, pinned = _metadata(path, listing, order)
-    image = ImageColumn(request.columns.image or DEFAULT_IMAGE, nested=True)
+    image = ImageColumn(request.columns.image, nested=True)
     if image.name in metadata.column_names:
         raise SourceError("the metadata file has a column with the name of the image column", where=listing.metadata[0], found=image.name)
     captions = _caption_column(listing, metadata, request)
-    units = tuple(_units(listing, order, metadata, request))
+    units = tuple(_units(listing, files, metadata, request.shard_rows))
     source = ImageFolder(path, pa.array(order, pa.string()), metadata, captions, image, units, request.file_bytes, pinned)
     image_column(source.schema, request.columns, str(path))
     return source
@@ -237,7 +238,7 @@ def _metadata(root: Path, listing: _Listing, order: Sequence[str]) -> tuple[pa.T
     try:
         path = inside(root, name)
         before = store.file_sha256(path)
-        table = read_metadata(path, name, order)
+        table = read_metadata(path, name, order, listing.images.keys())
         after = store.file_sha256(path)
     except NotRead as error:
         raise SourceError("the metadata file is not in the folder", where=name, found="a symbolic link that leads out of it") from error
@@ -267,14 +268,14 @@ def _caption_column(listing: _Listing, metadata: pa.Table, request: Request) -> 
     return column
 
 
-def _units(listing: _Listing, order: Sequence[str], metadata: pa.Table, request: Request) -> Iterator[Unit]:
+def _units(listing: _Listing, files: Sequence[tuple[str, str]], metadata: pa.Table, shard_rows: int) -> Iterator[Unit]:
     """Yield units of exactly `shard_rows` images, the last of a split smaller."""
     index = start = 0
-    for split, group in groupby(order, key=lambda name: split_of(name, request.split)):
+    for split, group in groupby(files, key=lambda file: file[1]):
         end = start + len(list(group))
         while start < end:
-            stop = min(start + request.shard_rows, end)
-            digest = hashlib.sha256(repr([(name, listing.images[name]) for name in order[start:stop]]).encode())
+            stop = min(start + shard_rows, end)
+            digest = hashlib.sha256(repr([(name, listing.images[name]) for name, _ in files[start:stop]]).encode())
             digest.update(repr(metadata.slice(start, stop - start).to_pylist()).encode())
             yield Unit(index, split, stop - start, Stretch(start, stop, digest.hexdigest()))
             index, start = index + 1, stop

@@ -12,6 +12,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
@@ -28,19 +29,19 @@ _TYPES = {bool: "bool", int: "int64", float: "float64", str: "string"}
 Record = tuple[int, dict[str, object]]
 
 
-def read_metadata(path: Path, name: str, order: Sequence[str]) -> pa.Table:
+def read_metadata(path: Path, name: str, order: Sequence[str], known: AbstractSet[str]) -> pa.Table:
     """Return the metadata of each image in `order`; null for images that have none.
 
     Args:
         path: the file.
         name: its path in the source; file names in it are relative to its folder.
-        order: paths of the images in the source.
+        order: paths of the images that are wanted.
+        known: paths of all images in the source.
 
     Raises:
         SourceError: a line cannot be read, names a missing file or one again, or a column mixes types.
     """
     by_image: dict[str, Record] = {}
-    known = set(order)
     folder = PurePosixPath(name).parent
     reader = _json_lines if name.endswith(".jsonl") else _csv_lines
     for line, record in reader(path, name):

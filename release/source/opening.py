@@ -21,14 +21,14 @@ def open_source(plan: Plan) -> Source:
         HubError: the Hub refused or failed.
     """
     spec, build = plan.source, plan.build
-    request = Request(plan.columns, spec.split or "", build.shard_rows, build.limits.bytes)
+    request = Request(plan.columns, spec.split, build.shard_rows, build.limits.bytes)
     if spec.hub is not None:
         from release.source.hubsource import open_hub
 
         return open_hub(spec.hub, spec.revision, request)
     if spec.path is None:
         raise SourceError("the plan names no source", where=str(plan.path), expected="source.path or source.hub")
-    return open_path(plan.folder / spec.path, spec.format, request)
+    return open_path(spec.path, spec.format, request)
 
 
 def open_path(path: Path, form: str, request: Request) -> Source:

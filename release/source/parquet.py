@@ -33,8 +33,7 @@ from release.source.base import (
     empty_source,
     gather,
     image_column,
-    reading_order,
-    split_of,
+    in_reading_order,
 )
 from release.source.files import NotRead, read_inside
 from release.values import cast, normalise
@@ -262,31 +261,26 @@ def open_local(path: Path, request: Request) -> ParquetSource:
         SourceError: there is none, one cannot be read, schemas differ, a column of the plan is missing, or there are no rows.
     """
     root, names = _find(path)
-    described = []
-    pinned = []
     for name in names:
         check_path(name, str(root))
-        file, content = _pin(root, name, request)
-        pinned.append(file)
-        described.append(content)
-    return assemble(Origin("parquet"), LocalFiles(root), list(zip(pinned, described, strict=True)), request)
+    files = [_pin(root, name, split) for name, split in in_reading_order(names, request, str(path))]
+    return assemble(Origin("parquet"), LocalFiles(root), files, request)
 
 
 def assemble(origin: Origin, where: Files, files: Sequence[tuple[PinnedFile, Described]], request: Request) -> ParquetSource:
-    """Return the source made of pinned files: in reading order, with one schema, cut into units.
+    """Return the source made of pinned files in reading order, with one schema, cut into units.
 
     Raises:
         SourceError: schemas differ, a column of the plan is missing, or there are no rows.
     """
-    ordered = sorted(files, key=lambda pair: reading_order(pair[0].path, pair[0].split))
     place = origin.locator or str(where.root)
-    if not sum(sum(file.group_rows) for file, _ in ordered):
+    if not sum(sum(file.group_rows) for file, _ in files):
         raise empty_source(place)
-    first, described = ordered[0]
-    for file, other in ordered[1:]:
+    first, described = files[0]
+    for file, other in files[1:]:
         _check_same(first.path, described.schema, file.path, other.schema)
     image = image_column(described.schema, request.columns, place)
-    pinned = tuple(file for file, _ in ordered)
+    pinned = tuple(file for file, _ in files)
     return ParquetSource(origin, where, pinned, described, image, tuple(_units(pinned, request.shard_rows)), request.file_bytes)
 
 
@@ -351,7 +345,7 @@ def _find(path: Path) -> tuple[Path, list[str]]:
     return root, names
 
 
-def _pin(root: Path, name: str, request: Request) -> tuple[PinnedFile, Described]:
+def _pin(root: Path, name: str, split: str) -> tuple[PinnedFile, Described]:
     path = root / name
     before = _stamp(path)
     described = describe(path, name)
@@ -359,7 +353,7 @@ def _pin(root: Path, name: str, request: Request) -> tuple[PinnedFile, Described
         sha256 = store.file_sha256(path)
     except Problem as error:
         raise SourceError("a source file cannot be read", where=str(path), found=error.what) from error
-    pinned = PinnedFile(name, before[0], sha256, before[1], split_of(name, request.split), described.group_rows)
+    pinned = PinnedFile(name, before[0], sha256, before[1], split, described.group_rows)
     LocalFiles(root).local(pinned)
     return pinned, described
 
