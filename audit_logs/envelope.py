@@ -169,17 +169,16 @@ def seal(payload: bytes, signer: Signer) -> Envelope:
 
     Raises:
         FormatError: the bundle would be larger than a log entry may be.
-        VerificationError: the signer gave a signature that its own key does not verify.
+        VerificationError: the signer gave a signature that its own key does not verify, or another key's id.
     """
-    message = pae(PAYLOAD_TYPE, payload)
-    signature = signer.sign(message)
+    signature = signer.sign(pae(PAYLOAD_TYPE, payload))
     if signer.public.kind == P256:
         signature = _low_s(signature)
-    signer.public.verify(signature, message)
-    raw = _bundle(payload, signer.keyid, signature)
-    if len(raw) > MAX_BUNDLE:
-        raise FormatError("a bundle is too large for the log", expected=f"at most {MAX_BUNDLE} bytes", found=f"{len(raw)} bytes")
-    return Envelope(payload, signer.keyid, signature, raw)
+    sealed = Envelope(payload, signer.keyid, signature, _bundle(payload, signer.keyid, signature))
+    sealed.verify(signer.public)  # a token's fault is found here, and not by the verifiers of a published release
+    if len(sealed.raw) > MAX_BUNDLE:
+        raise FormatError("a bundle is too large for the log", expected=f"at most {MAX_BUNDLE} bytes", found=f"{len(sealed.raw)} bytes")
+    return sealed
 
 
 def parse(raw: bytes, *, where: str) -> Envelope:

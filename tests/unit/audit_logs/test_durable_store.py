@@ -240,6 +240,18 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
         pass
 
 
+def test_a_file_system_without_locks_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a lock cannot be had, nothing is written without one."""
+
+    def unsupported(*_: Any) -> Any:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(store.fcntl, "flock", unsupported)
+    with pytest.raises(StoreError, match="could not lock") as caught, store.lock(tmp_path):
+        pass
+    assert not isinstance(caught.value, Locked)
+
+
 def test_a_forked_worker_does_not_keep_the_lock(tmp_path: Path) -> None:
     """A process that was forked under the lock, and lives on, does not hold it."""
     with store.lock(tmp_path), warnings.catch_warnings():

@@ -118,6 +118,18 @@ def test_a_faulty_signer_is_caught_when_sealing(signer: keys.KeyFile) -> None:
         envelope.seal(PAYLOAD, Faulty())
 
 
+def test_a_signer_with_another_keys_id_is_caught_when_sealing(signer: keys.KeyFile, tmp_path: Path) -> None:
+    """An envelope that nobody could verify is not made."""
+
+    class Misnamed:
+        public = signer.public
+        keyid = keys.generate(tmp_path / "other.pem").keyid
+        sign = signer.sign
+
+    with pytest.raises(VerificationError):
+        envelope.seal(PAYLOAD, Misnamed())
+
+
 @pytest.mark.parametrize("signature", [b"", b"\x30\x00", bytes(64), b"\x30\x06\x02\x01\x00\x02\x01\x00", b"\xff" * 72])
 def test_malformed_signatures_are_refused(signer: keys.KeyFile, signature: bytes) -> None:
     """Whatever stands in the place of a signature, the answer is `bad-signature`."""
@@ -154,6 +166,7 @@ def test_a_bent_bundle_is_refused(signer: keys.KeyFile) -> None:
         "dsseEnvelope.signatures": [],
         "dsseEnvelope.signatures.0.sig": "AA",
         "dsseEnvelope.signatures.0.keyid": "SHA256:short",
+        "dsseEnvelope.signatures.0": {"keyid": 5, "sig": "AA=="},
         "verificationMaterial.publicKey.hint": "SHA256:" + "A" * 43,
         "verificationMaterial.publicKey.extra": 1,
         "dsseEnvelope.extra": 1,
