@@ -1,0 +1,256 @@
+"""The dataset card `README.md`: a header for the Hub, then plain words for a reader.
+
+It tells only what is known at build. Verdict, auditors' words and freshness come later and stand in report.html and in what
+the verifier prints. Counts are for each step and for the whole; nothing is said per shard, per reason or per row.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from audit_logs.manifest import SourcePin
+from release.build.facts import Facts, StepFacts
+from release.build.limits import NOT_PROVEN, UNSCREENABLE, WITHDRAWAL
+from release.build.markup import code, words, yaml_text
+
+_SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B", "10B<n<100B", "100B<n<1T")
+_LARGEST_SIZE = "n>1T"
+# The licence identifiers of the Hub under which data is usually given; any other text becomes `other` with a name.
+_HUB_LICENSES = (
+    " afl-3.0 agpl-3.0 apache-2.0 artistic-2.0 bsd bsd-2-clause bsd-3-clause bsl-1.0 c-uda cc cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-4.0 "
+    "cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0 cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cc-by-nd-4.0 "
+    "cc-by-sa-3.0 cc-by-sa-4.0 cc0-1.0 cdla-permissive-1.0 cdla-permissive-2.0 cdla-sharing-1.0 etalab-2.0 eupl-1.1 eupl-1.2 gfdl gpl gpl-2.0 "
+    "gpl-3.0 isc lgpl lgpl-2.1 lgpl-3.0 mit mpl-2.0 odbl odc-by other pddl unknown unlicense wtfpl zlib "
+)
+_COVERS = {
+    "stored": "the bytes as they are stored in this release",
+    "declared": "hash values that came with the source; nobody tied them to the stored bytes",
+    "pixels": "the pixels that the stored bytes decode to",
+}
+_KINDS = {
+    "exact-hash": "cryptographic digests (MD5, SHA-1 or SHA-256), found only where they are equal",
+    "near-hash": "perceptual hashes, found within a declared distance",
+    "url": "web addresses and host names after canonicalisation, found only where they are equal",
+}
+
+
+def card(facts: Facts) -> bytes:
+    """Return the card as UTF-8 with a final newline; the same facts give the same bytes."""
+    parts = (_intro, _removed, _lists, _fingerprints, _audit, _verify, _not_proven, _child_safety, _problems, _withdrawal)
+    body = "\n".join(line for part in parts for line in (*part(facts), ""))
+    return f"{_header(facts)}\n{body}".encode()
+
+
+def _header(facts: Facts) -> str:
+    lines = [
+        "---",
+        *_license(facts.license),
+        "size_categories:",
+        f"- {yaml_text(_size(facts.rows))}",
+        *_tasks(facts),
+        *(["source_datasets:", f"- {yaml_text(facts.source.locator)}"] if facts.source.locator else []),
+        "tags:",
+        *(f"- {yaml_text(tag)}" for tag in ("croissant", "hash-screened", "vetted-release")),
+        "configs:",
+        "- config_name: default",
+        "  data_files:",
+        *_data_files(facts),
+        "---",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _license(text: str) -> Iterator[str]:
+    name = text.lower()
+    if f" {name} " in _HUB_LICENSES and " " not in name:
+        yield f"license: {yaml_text(name)}"
+        return
+    yield f"license: {yaml_text('other')}"
+    yield f"license_name: {yaml_text(re.sub(r'[^a-z0-9.]+', '-', name).strip('-') or 'other')}"
+
+
+def _size(rows: int) -> str:
+    return next((name for power, name in enumerate(_SIZES, 3) if rows < 10**power), _LARGEST_SIZE)
+
+
+def _tasks(facts: Facts) -> Iterator[str]:
+    if facts.columns.image and facts.columns.text:
+        yield "task_categories:"
+        yield from (f"- {yaml_text(task)}" for task in ("image-to-text", "text-to-image"))
+
+
+def _data_files(facts: Facts) -> Iterator[str]:
+    """Yield the files of each split: a pattern that fits the names which the manifest gives, and their number."""
+    for split, shards in groupby(facts.shards, key=lambda shard: shard.split):
+        yield f"  - split: {yaml_text(split)}"
+        yield f"    path: {yaml_text(f'data/{split}-*-of-{len(list(shards)):05d}.parquet')}"
+
+
+def _intro(facts: Facts) -> Iterator[str]:
+    yield f"# {words(facts.name)} {code(facts.version)}"
+    yield ""
+    yield (
+        f"This dataset is a filtered derivative of {_source(facts.source)}. "
+        f"Of {facts.source.rows:,} source rows, {facts.rows:,} are left after {_count(len(facts.steps), 'filtering step')}, "
+        "each of which has its own signed attestation. "
+        "Do not take this card's word for it: you can verify the whole folder with one command, given below."
+    )
+    yield ""
+    yield f"Licence: {words(facts.license)}. Columns: {', '.join(f'{words(field.name)} ({code(field.type)})' for field in facts.schema)}."
+
+
+def _source(source: SourcePin) -> str:
+    if source.locator and source.revision:
+        return f"the Hub dataset {code(source.locator)} at commit {code(source.revision)}"
+    return {"imagefolder": "a folder of images", "parquet": "a set of Parquet files"}.get(
+        source.kind, "a source"
+    ) + " held by its publisher"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    names = list(heads)
+    yield f"| {' | '.join(names)} |"
+    yield "|" + " --- |" * len(names)
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+
+
+def _removed(facts: Facts) -> Iterator[str]:
+    yield "## What was removed"
+    yield ""
+    yield from _table(("step", "kind", "rows in", "removed", "unscreenable", "rows left"), _flow(facts))
+    yield ""
+    yield f"{UNSCREENABLE} No list of removed rows exists outside sealed evidence, and none will be published."
+
+
+def _flow(facts: Facts) -> Iterator[tuple[str, ...]]:
+    rows = facts.source.rows
+    for number, step in enumerate(facts.steps, 1):
+        left = rows - step.removed - step.unscreenable
+        counts = (rows, step.removed, step.unscreenable, left)
+        yield (f"{number}. {words(step.name)}", words(step.kind), *(f"{count:,}" for count in counts))
+        rows = left
+    whole = (facts.source.rows, sum(step.removed for step in facts.steps), sum(step.unscreenable for step in facts.steps), facts.rows)
+    yield ("**whole**", "", *(f"**{count:,}**" for count in whole))
+
+
+def _lists(facts: Facts) -> Iterator[str]:
+    yield "## Lists of known material"
+    yield ""
+    rows = [(step, used) for step in facts.steps for used in step.lists]
+    if not rows:
+        yield "No step used a list of known material."
+        return
+    yield from _table(
+        ("step", "list", "authority", "vintage", "vintage from", "entries"),
+        (
+            (
+                words(step.name),
+                words(used.name),
+                words(used.authority),
+                used.vintage,
+                {"file": "the list itself", "declared": "the institution's word"}[used.vintage_from],
+                ", ".join(f"{count:,} {words(kind)}" for kind, count in sorted(used.entries.items())),
+            )
+            for step, used in rows
+        ),
+    )
+    yield ""
+    yield "The lists are confidential and no part of this release; each attestation carries a keyed commitment to what was used."
+
+
+def _fingerprints(facts: Facts) -> Iterator[str]:
+    yield "## Which fingerprints, of which bytes"
+    yield ""
+    for number, step in enumerate(facts.steps, 1):
+        yield f"{number}. {words(step.name)} compares {_compares(step)}, over {_COVERS.get(step.covers, words(step.covers))}."
+        yield f"   Parameters: {code(json.dumps(step.parameters, ensure_ascii=False, sort_keys=True, default=str))}"
+    yield ""
+    yield "Images stand here byte for byte as in the source. Nothing was re-encoded, so what was screened is what you get."
+
+
+def _compares(step: StepFacts) -> str:
+    return _KINDS.get(step.kind, f"by the rules of kind {words(step.kind)}")
+
+
+def _audit(facts: Facts) -> Iterator[str]:
+    policy, engaged = facts.policy, len(facts.auditors)
+    yield "## The audit that the policy requires"
+    yield ""
+    yield (
+        f"At least {policy.opinions} of {_count(engaged, 'engaged organisation')} must have passed this version and cosigned the log before it "
+        f"counts as released; at least {policy.matches} of them must have opened the evidence on matches and held lists of their own. "
+        f"An opinion that rests on a qualified report {'counts' if policy.qualified else 'does not count'}. "
+        f"The newest proof of {policy.quorum:,} {'witness' if policy.quorum == 1 else 'witnesses'} may be {_age(policy.fresh_seconds)} old."
+    )
+    yield ""
+    yield "Engaged: " + (", ".join(code(name) for name in facts.auditors) or "nobody") + "."
+    yield ""
+    yield "This card was written before any of them spoke. What they said stands in `reports/` and `opinions/`, and the verifier weighs it."
+
+
+def _age(seconds: int) -> str:
+    days, rest = divmod(seconds, 86_400)
+    return f"{_count(days, 'day')}" if days and not rest else f"{_count(seconds, 'second')}"
+
+
+def _verify(_: Facts) -> Iterator[str]:
+    yield "## How to verify"
+    yield ""
+    yield "```sh"
+    yield "release verify DIR --trust trust.json"
+    yield "```"
+    yield ""
+    yield "checks everything down to the rows; the light verifier needs Python and `cryptography` only and goes down to the files:"
+    yield ""
+    yield "```sh"
+    yield "python -m audit_logs verify DIR --trust trust.json"
+    yield "```"
+    yield ""
+    yield (
+        "`DIR` is this folder. **The trust file must not come from this folder**: whoever can change the folder can change the copy in it. "
+        "Get it, or its SHA-256, from the publisher or an auditor by another way, and keep it. "
+        "The verdict is `verified`, `stale`, `incomplete`, `withdrawn` or `failed`; only the first says that all of it holds today."
+    )
+
+
+def _not_proven(_: Facts) -> Iterator[str]:
+    yield "## What this does not prove"
+    yield ""
+    yield from (f"- {sentence}" for sentence in NOT_PROVEN)
+
+
+def _child_safety(_: Facts) -> Iterator[str]:
+    yield "## Child safety"
+    yield ""
+    yield (
+        "The filtering is there to keep known child sexual abuse material and intimate images shared without consent out of training data. "
+        "A match is reported by the institution's reporting officer through the channels that its law provides for; "
+        "that duty does not end with removal. "
+        "This release holds no image, hash, address or position of a removed row, and links to no list. "
+        "Nobody should try to find out which rows were removed, or to recover them."
+    )
+
+
+def _problems(_: Facts) -> Iterator[str]:
+    yield "## How to report a problem"
+    yield ""
+    yield (
+        "If you believe that an image here shows the abuse of a child: stop, do not copy or forward it, and do not post it, its address, "
+        "its hash or its row anywhere public. Report it to the police or to the hotline of your country, and tell the publisher privately "
+        "the version, the file and the row number. For anything else (a verification that fails, a wrong caption, a right of yours), "
+        "write to the publisher where you got this dataset, with the version and the verifier's output."
+    )
+
+
+def _withdrawal(_: Facts) -> Iterator[str]:
+    yield "## Withdrawal"
+    yield ""
+    yield f"{WITHDRAWAL} So verify again before each use, with a fresh copy of `log/`."
