@@ -46,15 +46,16 @@ class Case:
         """Return the bytes of a plain file that was listed.
 
         Raises:
-            VerificationError: there is none (`folder-missing`), or it is larger than it may be (`file-size`).
+            VerificationError: there is none (`folder-missing`), or it is larger than it may be, or changes meanwhile (`file-size`).
         """
         info = self.listing.get(path)
         if info is None or info.special:
             found = "none" if info is None else info.special
             raise VerificationError("a file is missing", where=path, expected="a file", found=found, code="folder-missing")
-        data = self.files.read(path, limit) if info.size <= limit else b""
-        if info.size > limit or len(data) > limit:
-            raise VerificationError("a file is too large", where=path, expected=f"at most {limit} bytes", found="more", code="file-size")
+        data = self.files.read(path, info.size) if info.size <= limit else b""
+        if len(data) != info.size:
+            expected = f"at most {limit} bytes, as many as when it was listed"
+            raise VerificationError("a file is too large, or changes", where=path, expected=expected, found="others", code="file-size")
         return data
 
 

@@ -12,7 +12,7 @@ import re
 import types
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -172,12 +172,10 @@ def _wrap(name: str, value: object) -> object:
 
 @cache
 def _members(shape: type) -> dict[str, tuple[str, Reader]]:
-    """Return member name -> (attribute, reader) of a dataclass; attributes with a default are not part of the document."""
+    """Return member name -> (attribute, reader) of a dataclass."""
     hints = get_type_hints(shape, include_extras=True)
     members: dict[str, tuple[str, Reader]] = {}
     for field in fields(shape):
-        if field.default is not MISSING:
-            continue
         hint = hints[field.name]
         head, *tail = field.name.split("_")
         name = "digest" if DigestSet() in get_args(hint) else head + "".join(word.capitalize() for word in tail)

@@ -78,11 +78,11 @@ class FolderFiles:
         Raises:
             StoreError: it cannot be read.
         """
-        with self.open(path) as file:
-            try:
-                return io.BufferedReader(file).read(limit + 1)
-            except OSError as error:
-                raise _unreadable(path, error) from error
+        try:
+            with io.BufferedReader(self.open(path)) as file:
+                return file.read(limit + 1)
+        except OSError as error:
+            raise _unreadable(path, error) from error
 
     def open(self, path: str) -> io.FileIO:
         """Open a file for reading, without a buffer.

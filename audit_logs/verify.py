@@ -30,7 +30,7 @@ from audit_logs import hashing, merkle, note, policy, tiles
 from audit_logs import manifest as manifests
 from audit_logs import trust as trusts
 from audit_logs.case import Case, ExtraChecks, established
-from audit_logs.errors import Problem, VerificationError
+from audit_logs.errors import FormatError, Problem, VerificationError
 from audit_logs.fields import instant
 from audit_logs.files import FileInfo, Files, FolderFiles
 from audit_logs.folder import CHECKPOINT, check_folder
@@ -117,7 +117,10 @@ def _trust(case: Case) -> Iterator[Failure]:
 
 def _log(case: Case) -> Iterator[Failure]:
     trust = established(case.trust)
-    signed = note.parse_signed(case.read(CHECKPOINT, note.MAX_CHECKPOINT))
+    try:
+        signed = note.parse_signed(case.read(CHECKPOINT, note.MAX_CHECKPOINT))
+    except FormatError as error:
+        raise VerificationError(error.what, where=CHECKPOINT, expected=error.expected, found=error.found, code="checkpoint-form") from error
     witnesses = [VerifierKey.parse(auditor.witness) for auditor in trust.auditors]
     case.cosignatures = note.verify_signed(signed, VerifierKey.parse(trust.log.key), witnesses)
     names = [path.removeprefix("log/") for path in case.listing if path.startswith("log/") and path != CHECKPOINT]
