@@ -13,8 +13,8 @@ from itertools import groupby
 
 from audit_logs.manifest import SourcePin
 from release.build.facts import Facts, StepFacts
-from release.build.limits import NOT_PROVEN, UNSCREENABLE, WITHDRAWAL
-from release.build.markup import code, words, yaml_text
+from release.markup import code, words, yaml_text
+from release.wording import NOT_PROVEN, UNSCREENABLE, WITHDRAWAL
 
 _SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B", "10B<n<100B", "100B<n<1T")
 _LARGEST_SIZE = "n>1T"
@@ -163,7 +163,7 @@ def _lists(facts: Facts) -> Iterator[str]:
         ),
     )
     yield ""
-    yield "The lists are confidential and no part of this release; each attestation carries a keyed commitment to what was used."
+    yield "The lists are no part of this release; each attestation carries a keyed commitment to what was used."
 
 
 def _fingerprints(facts: Facts) -> Iterator[str]:
@@ -172,8 +172,9 @@ def _fingerprints(facts: Facts) -> Iterator[str]:
     for number, step in enumerate(facts.steps, 1):
         yield f"{number}. {words(step.name)} compares {_compares(step)}, over {_COVERS.get(step.covers, words(step.covers))}."
         yield f"   Parameters: {code(json.dumps(step.parameters, ensure_ascii=False, sort_keys=True, default=str))}"
-    yield ""
-    yield "Images stand here byte for byte as in the source. Nothing was re-encoded, so what was screened is what you get."
+    if facts.columns.image:
+        yield ""
+        yield "Images stand here byte for byte as in the source. Nothing was re-encoded, so what was screened is what you get."
 
 
 def _compares(step: StepFacts) -> str:
@@ -186,7 +187,7 @@ def _audit(facts: Facts) -> Iterator[str]:
     yield ""
     yield (
         f"At least {policy.opinions} of {_count(engaged, 'engaged organisation')} must have passed this version and cosigned the log before it "
-        f"counts as released; at least {policy.matches} of them must have opened the evidence on matches and held lists of their own. "
+        f"counts as released; at least {policy.matches} of them must have had the sealed evidence on matches. "
         f"An opinion that rests on a qualified report {'counts' if policy.qualified else 'does not count'}. "
         f"The newest proof of {policy.quorum:,} {'witness' if policy.quorum == 1 else 'witnesses'} may be {_age(policy.fresh_seconds)} old."
     )

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from audit_logs.manifest import Field, Shard, SourcePin
 from audit_logs.statement import resource_uri
 from release.build.facts import Facts, StepFacts
-from release.build.limits import NOT_PROVEN, UNSCREENABLE, WITHDRAWAL
+from release.wording import NOT_PROVEN, UNSCREENABLE, WITHDRAWAL
 
 _VERSIONS = ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]
 _PARQUET = "application/x-parquet"

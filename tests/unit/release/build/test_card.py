@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from audit_logs.manifest import Field
 from release.build.card import card
 from release.build.facts import Facts
-from release.build.markup import code, words, yaml_text
+from release.markup import code, words, yaml_text
 
 HOSTILE = [
     "x | y | z",

@@ -1,4 +1,4 @@
-"""What the documents of a release say of its limits, in one place, so that card, Croissant and report say the same."""
+"""What every document of a release says of its limits, in one place, so that card, Croissant and report say the same."""
 
 from __future__ import annotations
 
