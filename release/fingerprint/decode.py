@@ -45,7 +45,7 @@ BROKEN = (
     struct.error,
     zlib.error,
 )
-"""What Pillow's decoders raise on damaged input; a MemoryError is a limit, and anything else ends the process."""
+"""What the decoders raise on damaged input; a MemoryError is a limit, and anything else ends the process."""
 
 _JPEG_START = b"\xff\xd8\xff"
 _DIRECT = frozenset({"Gray", "GRAY", "YCbCr", "RGB"})
@@ -89,7 +89,7 @@ class Picture:
         """Return the colour space that a JPEG's header names, "" where it has none that can be read."""
         try:
             height, width, space, _ = simplejpeg.decode_jpeg_header(self._data, strict=False)
-        except ValueError:
+        except BROKEN:
             return ""
         if height * width > self._limits.pixels:
             self.reason = "pixels"
@@ -101,7 +101,7 @@ class Picture:
         for strict in (True, False):
             try:
                 pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(self._data, wanted, strict=strict)
-            except ValueError:
+            except BROKEN:
                 self.reason = "truncated"
             else:
                 return pixels

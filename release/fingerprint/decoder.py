@@ -43,26 +43,24 @@ class Decoder:
         Raises:
             ScreeningError: it did not come up.
         """
-        process = subprocess.Popen(  # noqa: S603  (our own module, no shell)
-            [sys.executable, "-P", "-m", "release.fingerprint.child", self._job()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            pass_fds=(self._shared,),
-            env=_environment(),
-        )
+        try:
+            process = subprocess.Popen(  # noqa: S603  (our own module, no shell)
+                [sys.executable, "-P", "-m", "release.fingerprint.child", self._job()],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                pass_fds=(self._shared,),
+                env=_environment(),
+            )
+        except OSError as error:
+            raise _no_start(str(error)) from error
         self._process = process
         if _read(_pipe(process.stdout), len(READY), START_SECONDS) != READY:
             process.kill()
             said = _pipe(process.stderr).read().decode(errors="replace").strip().splitlines()
             self.stop()
-            raise ScreeningError(
-                "the decoder process could not be started",
-                found=said[-1] if said else f"exit status {process.returncode}",
-                next_step="check the installation and the memory limit of the plan",
-                code="decoder-start",
-            )
+            raise _no_start(said[-1] if said else f"exit status {process.returncode}")
         _pipe(process.stderr).close()
 
     def stop(self) -> None:
@@ -178,6 +176,16 @@ def _shared_memory() -> int:
         return os.memfd_create("pictures")
     except (AttributeError, OSError) as error:
         raise ScreeningError("no shared memory for the decoder process", expected="Linux with memfd_create", found=str(error)) from error
+
+
+def _no_start(found: str) -> ScreeningError:
+    """Return the error of a process that did not come up."""
+    return ScreeningError(
+        "the decoder process could not be started",
+        found=found,
+        next_step="check the installation and the memory limit of the plan",
+        code="decoder-start",
+    )
 
 
 def _environment() -> dict[str, str]:

@@ -22,7 +22,7 @@ KIND = "digests"
 WIDTHS = (16, 20, 32)
 """Bytes of MD5, SHA-1 and SHA-256."""
 
-_MOST_BITS = 22
+_MOST_BITS = 24
 
 Digests = NDArray[np.uint8]
 
@@ -33,12 +33,12 @@ class DigestIndex:
 
     Attributes:
         digests: (n, w) uint8, sorted, distinct, the list's entries and the reserved ones.
-        buckets: (2**bits + 1,) int64: where the digests with each value of the leading bits begin.
+        buckets: (2**bits + 1,) uint32: where the digests with each value of the leading bits begin.
         reserved_positions: ascending int64, the positions of reserved entries that are not entries of the list as well.
     """
 
     digests: Digests
-    buckets: NDArray[np.int64]
+    buckets: NDArray[np.uint32]
     reserved_positions: NDArray[np.int64]
 
     @classmethod
@@ -89,7 +89,7 @@ class DigestIndex:
         """
         if queries.shape[1:] != self.digests.shape[1:]:
             raise ListError("queries have a wrong width", expected=f"{self.digests.shape[1]} bytes", found=f"{queries.shape[1:]}")
-        return _scan()(self.digests, self.buckets, np.ascontiguousarray(queries))
+        return _scan()(self.digests, self.digests.view(np.uint32), self.buckets, np.ascontiguousarray(queries))
 
     def contains(self, queries: Digests) -> NDArray[np.bool_]:
         """Return for each of `queries` (q, w) whether it is an entry of the list; reserved entries do not count."""
@@ -107,15 +107,15 @@ def _columns(digests: Digests) -> list[NDArray[np.unsignedinteger[Any]]]:
     return columns
 
 
-def _buckets(ranked: Digests) -> NDArray[np.int64]:
-    """Return where each value of the leading bits begins; about two digests a bucket."""
-    bits = min(max(len(ranked).bit_length() - 1, 0), _MOST_BITS)
+def _buckets(ranked: Digests) -> NDArray[np.uint32]:
+    """Return where each value of the leading bits begins; about one digest a bucket."""
+    bits = min(len(ranked).bit_length(), _MOST_BITS)
     leading = _columns(ranked[:, :8])[0] >> np.uint64(64 - bits) if bits else np.zeros(len(ranked), dtype=np.uint64)
-    return np.searchsorted(leading, np.arange((1 << bits) + 1, dtype=np.uint64)).astype(np.int64)
+    return np.searchsorted(leading, np.arange((1 << bits) + 1, dtype=np.uint64)).astype(np.uint32)
 
 
 @cache
-def _scan() -> Callable[[Digests, NDArray[np.int64], Digests], NDArray[np.int64]]:
+def _scan() -> Callable[[Digests, NDArray[np.uint32], NDArray[np.uint32], Digests], NDArray[np.int64]]:
     """Return the compiled search; the compiler is loaded at first use."""
     from release.match.scan import find_digests
 

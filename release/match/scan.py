@@ -10,8 +10,14 @@ from numpy.typing import NDArray
 
 from release.fingerprint.compiled import compiled
 
-BLOCK = 2048
-"""Hashes compared before the next query has its turn: 64 KiB, which stay in the nearest cache."""
+BLOCK = 1024
+"""Hashes compared before the next query has its turn: 32 KiB, which stay in the nearest cache."""
+
+LONG_BUCKET = 16
+"""Digests in one bucket beyond which they are not compared one by one."""
+
+GROUP = 256
+"""Queries whose buckets are fetched together."""
 
 Words = NDArray[np.uint64]
 
@@ -30,8 +36,8 @@ def _set_bits(_typing: object, _word: object) -> object:
 def _nearest(words: Words, start: int, stop: int, query: Words) -> int:
     """Return the least number of bits in which `query` differs from the hashes `start` to `stop`."""
     least = np.uint64(257)
-    first, second, third, fourth = words[0], words[1], words[2], words[3]
-    for at in range(start, stop):
+    first, second, third, fourth = words[0, start:stop], words[1, start:stop], words[2, start:stop], words[3, start:stop]
+    for at in range(stop - start):
         distance = _set_bits(first[at] ^ query[0])
         distance += _set_bits(second[at] ^ query[1])
         distance += _set_bits(third[at] ^ query[2])
@@ -82,34 +88,82 @@ def within(words: Words, queries: Words, radius: int) -> NDArray[np.bool_]:
 
 
 @compiled
-def _order(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> int:
-    """Return -1, 0 or 1 as `left` comes before, is, or comes after `right`, byte by byte."""
-    for at in range(left.shape[0]):
-        if left[at] != right[at]:
-            return -1 if left[at] < right[at] else 1
-    return 0
+def _bisect(digests: NDArray[np.uint8], low: int, high: int, query: NDArray[np.uint8]) -> int:
+    """Return the position of `query` among the sorted digests `low` to `high`, or -1."""
+    while low < high:
+        middle = (low + high) // 2
+        entry = digests[middle]
+        at = 0
+        while at < query.shape[0] and entry[at] == query[at]:
+            at += 1
+        if at == query.shape[0]:
+            return middle
+        if entry[at] < query[at]:
+            low = middle + 1
+        else:
+            high = middle
+    return -1
 
 
 @compiled
-def find_digests(digests: NDArray[np.uint8], buckets: NDArray[np.int64], queries: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Return the position of each of `queries` in the sorted `digests`, or -1."""
+def find_digests(
+    digests: NDArray[np.uint8], words: NDArray[np.uint32], buckets: NDArray[np.uint32], queries: NDArray[np.uint8]
+) -> NDArray[np.int64]:
+    """Return the position of each of `queries` in the sorted `digests`, or -1; `words` are the digests' bytes, four at a time.
+
+    A bucket holds one or two digests, which are compared one by one; a list whose digests were made to begin alike is halved.
+    """
     found = np.full(queries.shape[0], -1, dtype=np.int64)
-    bits = 0
-    while (1 << bits) < buckets.shape[0] - 1:
-        bits += 1
-    for number in range(queries.shape[0]):
-        query = queries[number]
-        leading = (np.int64(query[0]) << 24) | (np.int64(query[1]) << 16) | (np.int64(query[2]) << 8) | np.int64(query[3])
-        bucket = leading >> (32 - bits)
-        low, high = buckets[bucket], buckets[bucket + 1]
-        while low < high:
-            middle = (low + high) // 2
-            order = _order(digests[middle], query)
-            if order == 0:
-                found[number] = middle
-                break
-            if order < 0:
-                low = middle + 1
-            else:
-                high = middle
+    shift = 32
+    while (1 << (32 - shift)) < buckets.shape[0] - 1:
+        shift -= 1
+    asked = queries.view(np.uint32)
+    low, high = np.empty(GROUP, dtype=np.int64), np.empty(GROUP, dtype=np.int64)
+    begins = np.empty(GROUP, dtype=np.uint32)
+    for start in range(0, queries.shape[0], GROUP):
+        size = min(GROUP, queries.shape[0] - start)
+        _fetch_buckets(queries[start : start + size], shift, buckets, low, high)
+        _fetch_words(words, low, begins[:size])
+        for number in range(size):
+            first, last, wanted = low[number], high[number], asked[start + number]
+            if last - first > LONG_BUCKET:
+                found[start + number] = _bisect(digests, first, last, queries[start + number])
+            elif first < last and (last - first > 1 or begins[number] == wanted[0]):
+                found[start + number] = _among(words, first, last, wanted)
     return found
+
+
+@compiled
+def _fetch_buckets(
+    queries: NDArray[np.uint8], shift: int, buckets: NDArray[np.uint32], low: NDArray[np.int64], high: NDArray[np.int64]
+) -> None:
+    """Set where each query's bucket begins and ends; without branches, so that memory is asked for many at once."""
+    for number in range(queries.shape[0]):
+        leading = np.uint64(0)
+        for at in range(4):
+            leading = (leading << np.uint64(8)) | np.uint64(queries[number, at])
+        bucket = leading >> np.uint64(shift)
+        low[number] = np.int64(buckets[bucket])
+        high[number] = np.int64(buckets[bucket + np.uint64(1)])
+
+
+@compiled
+def _fetch_words(words: NDArray[np.uint32], low: NDArray[np.int64], begins: NDArray[np.uint32]) -> None:
+    """Set the first word of the first digest of each bucket, all asked for at once."""
+    if words.shape[0] == 0:
+        return
+    last = words.shape[0] - 1
+    for number in range(begins.shape[0]):
+        begins[number] = words[min(low[number], last), 0]
+
+
+@compiled
+def _among(words: NDArray[np.uint32], first: int, last: int, wanted: NDArray[np.uint32]) -> int:
+    """Return the position of `wanted` among the digests `first` to `last`, or -1."""
+    for at in range(first, last):
+        word = 0
+        while word < words.shape[1] and words[at, word] == wanted[word]:
+            word += 1
+        if word == words.shape[1]:
+            return at
+    return -1

@@ -1,0 +1,91 @@
+"""PDQ on the reference's own pictures: its published hashes, its pixel modes, its turned pictures, its lists."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from release.fingerprint import CONVENTIONS, Fingerprinter, Fingerprints
+from release.match import NearIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Limits of one picture."""
+
+    pixels: int = 4_000_000
+    frames: int = 1
+    bytes: int = 4_000_000
+    seconds: float = 30.0
+    memory: int = 1 << 29
+
+
+@pytest.fixture(scope="module")
+def prints() -> Iterator[Fingerprinter]:
+    """Return a running fingerprinter under all conventions."""
+    with Fingerprinter(Cost(), CONVENTIONS) as fingerprinter:
+        yield fingerprinter
+
+
+def run(prints: Fingerprinter, paths: list[Path]) -> Fingerprints:
+    """Return the fingerprints of files, each of which has to decode to one view."""
+    made = prints.run([path.read_bytes() for path in paths])
+    assert made.reason == [""] * len(paths)
+    assert made.frame_row.tolist() == list(range(len(paths)))
+    return made
+
+
+def hexed(texts: list[str]) -> np.ndarray:
+    """Return hashes from their hexadecimal form."""
+    return np.frombuffer(bytes.fromhex("".join(texts)), dtype=np.uint8).reshape(-1, 32)
+
+
+def test_nearest_512_gives_the_hashes_of_the_cpp_reference(conformance: Path, prints: Fingerprinter) -> None:
+    """Every published hash is met exactly, but for one that is within 2 bits (another JPEG decoder)."""
+    folder = conformance / "pdq"
+    with (folder / "expected-cpp-nn512.csv").open(encoding="ascii", newline="") as file:
+        rows = list(csv.DictReader(file))
+    made = run(prints, [folder / row["file"] for row in rows])
+    distances = np.bitwise_count(made.pdq["nearest-512"][:, 0] ^ hexed([row["pdq"] for row in rows])).sum(axis=1)
+    assert np.count_nonzero(distances) <= 1
+    assert distances.max() <= 2
+
+
+def test_every_pixel_mode_is_within_ten_bits_of_rgb(conformance: Path, prints: Fingerprinter) -> None:
+    """One picture in every mode has one hash; nearest neighbour makes noise of the dots of a 1-bit picture, so there it has 12."""
+    paths = sorted((conformance / "pdq" / "misc-images" / "modes").iterdir())
+    made = run(prints, paths)
+    rgb = [path.name for path in paths].index("RGB.jpg")
+    for convention in CONVENTIONS:
+        hashes = made.pdq[convention][:, 0]
+        distances = np.bitwise_count(hashes ^ hashes[rgb]).sum(axis=1)
+        allowed = [12 if convention == "nearest-512" and path.name == "1.png" else 10 for path in paths]
+        assert (distances <= allowed).all()
+
+
+def test_eight_turned_pictures_match_each_other(conformance: Path, prints: Fingerprinter) -> None:
+    """Whichever way a picture is turned, one of its forms is within the usual distance of every other."""
+    paths = sorted((conformance / "pdq" / "reg-test-input" / "dih").iterdir())
+    made = run(prints, paths)
+    for convention in CONVENTIONS:
+        forms = made.pdq[convention]
+        for other in range(len(paths)):
+            index = NearIndex.build(forms[other, :1], forms[:0, 0])
+            assert index.any_within(forms, 31).all()
+
+
+@pytest.mark.parametrize("radius", [0, 15, 31, 60, 90])
+def test_needles_in_the_haystack_agree_with_a_count_of_every_pair(conformance: Path, radius: int) -> None:
+    """The index answers as counting the differing bits of every pair does."""
+    haystack, needles = (
+        hexed((conformance / "pdq" / name).read_text(encoding="ascii").split()) for name in ("haystack.txt", "needles.txt")
+    )
+    truth = np.bitwise_count(needles[:, None, :] ^ haystack[None, :, :]).sum(axis=2).min(axis=1) <= radius
+    assert NearIndex.build(haystack, haystack[:0]).any_within(needles, radius).tolist() == truth.tolist()
+    planted = haystack ^ np.eye(32, dtype=np.uint8)[7]
+    assert NearIndex.build(haystack, haystack[:0]).any_within(planted, 1).all()

@@ -1,0 +1,138 @@
+"""Every pixel mode, and each of the silent misses of the usual tools, named after it."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms, ImageOps
+
+from release.fingerprint import Fingerprinter, pdq
+
+NEAR = 10
+
+
+def codes_of(prints: Fingerprinter, data: bytes) -> Any:
+    """Return the first form of every view of one file, (m, 32)."""
+    made = prints.run([data])
+    assert made.reason == [""]
+    return made.pdq["full"][:, 0]
+
+
+def check(prints: Fingerprinter, studio: Any, data: bytes, seed: int = 0) -> None:
+    """Check that a file hashes like the RGB picture that it shows."""
+    wanted = pdq.dihedral(studio.rgb(seed))[0][0]
+    assert studio.distance(codes_of(prints, data)[0], wanted) <= NEAR
+
+
+def test_palette_png_is_hashed_by_its_colours_and_not_by_its_indices(prints: Fingerprinter, studio: Any) -> None:
+    """A palette in any order shows the same picture."""
+    quantised = studio.image().quantize(200)
+    order = np.random.default_rng(0).permutation(200)
+    shuffled = quantised.remap_palette([int(index) for index in order])
+    check(prints, studio, studio.file(quantised))
+    check(prints, studio, studio.file(shuffled))
+
+
+def test_palette_gif_is_hashed_by_its_colours(prints: Fingerprinter, studio: Any) -> None:
+    """A GIF hashes like the picture that it shows."""
+    check(prints, studio, studio.file(studio.image().quantize(250), "GIF"))
+
+
+def test_cmyk_jpeg_is_not_hashed_as_its_negative(prints: Fingerprinter, studio: Any) -> None:
+    """Inks are inverted as Adobe's marker says; without the marker they are not."""
+    inks = studio.image().convert("CMYK")
+    data = studio.file(inks, "JPEG", quality=95)
+    assert b"Adobe" in data[:200]
+    check(prints, studio, data)
+    plain = studio.file(ImageOps.invert(inks.convert("RGB")).convert("CMYK"), "JPEG", quality=95)
+    start = plain.index(b"\xff\xee")
+    length = int.from_bytes(plain[start + 2 : start + 4], "big")
+    unmarked = plain[:start] + plain[start + 2 + length :]
+    with Image.open(io.BytesIO(unmarked)) as image:
+        assert "adobe" not in image.info
+    assert len(codes_of(prints, unmarked)) == 1
+
+
+def test_cmyk_jpeg_without_marker_is_the_inverse_of_the_one_with_it(prints: Fingerprinter, studio: Any) -> None:
+    """Ink values that are stored straight show the negative of those stored inverted."""
+    inverted = Image.merge("CMYK", [ImageOps.invert(band) for band in studio.image().convert("CMYK").split()])
+    data = studio.file(inverted, "JPEG", quality=95)
+    start = data.index(b"\xff\xee")
+    length = int.from_bytes(data[start + 2 : start + 4], "big")
+    check(prints, studio, data[:start] + data[start + 2 + length :])
+
+
+def test_one_bit_picture_is_not_dropped(prints: Fingerprinter, studio: Any) -> None:
+    """A 1-bit picture is hashed, and is near its own grey original."""
+    check(prints, studio, studio.file(studio.image(0, 300, 400).convert("1")))
+
+
+def test_16_bit_grey_picture_is_not_dropped(prints: Fingerprinter, studio: Any) -> None:
+    """Both byte orders of 16-bit grey keep their upper 8 bits."""
+    grey = np.asarray(studio.image().convert("L")).astype(np.uint16) * 257
+    check(prints, studio, studio.file(Image.fromarray(grey)))
+    check(prints, studio, studio.file(Image.fromarray(grey), "TIFF"))
+
+
+def test_low_quality_picture_is_hashed_and_not_dropped(prints: Fingerprinter) -> None:
+    """A picture with little in it has a hash and says its quality."""
+    pixels = np.full((300, 300), 90, dtype=np.uint8)
+    pixels[100:180, 60:240] = 130
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    made = prints.run([out.getvalue()])
+    assert 0 <= made.quality[0] < 50
+    assert made.reason == [""]
+    assert made.pdq["full"].shape == (1, 8, 32)
+    assert made.pdq["full"][0, 0].tobytes() == pdq.hash_array(pixels)[0]
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"), [("YCbCr", "TIFF"), ("RGB", "BMP"), ("RGB", "WEBP"), ("RGB", "AVIF"), ("CMYK", "TIFF"), ("L", "JPEG")]
+)
+def test_mode_hashes_like_rgb(prints: Fingerprinter, studio: Any, mode: str, kind: str) -> None:
+    """The same picture in another mode or format is near the RGB one."""
+    check(prints, studio, studio.file(studio.image().convert(mode), kind))
+
+
+def test_32_bit_and_float_grey_are_scaled(prints: Fingerprinter, studio: Any) -> None:
+    """Integers of 32 bits and floats are brought to 0..255 by their range."""
+    grey = np.asarray(studio.image().convert("L"))
+    for values in (grey.astype(np.int32), grey.astype(np.int32) * 257, grey.astype(np.int32) * 100_000 - 5, grey / 255, grey * 4.0 - 100):
+        kind = np.int32 if values.dtype == np.int32 else np.float32
+        check(prints, studio, studio.file(Image.fromarray(values.astype(kind)), "TIFF"))
+
+
+def test_lab_is_hashed_by_its_lightness(prints: Fingerprinter, studio: Any) -> None:
+    """The lightness of a LAB picture is close enough to luma."""
+    grey = studio.image().convert("L").convert("RGB")
+    change = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
+    lab = ImageCms.applyTransform(grey, change)
+    assert lab is not None
+    check(prints, studio, studio.file(lab, "TIFF"))
+
+
+def test_transparent_picture_is_hashed_over_white_and_without_its_transparency(prints: Fingerprinter, studio: Any) -> None:
+    """A picture hidden behind full transparency is seen by training code, so it is hashed too."""
+    hidden = studio.image(4).convert("RGBA")
+    hidden.putalpha(Image.new("L", hidden.size, 0))
+    made = prints.run([studio.file(hidden)])
+    assert made.quality.tolist() == [0]
+    assert made.pdq["full"].shape[0] == 2
+    assert studio.distance(made.pdq["full"][1, 0], pdq.dihedral(studio.rgb(4))[0][0]) == 0
+
+
+def test_opaque_alpha_gives_one_view(prints: Fingerprinter, studio: Any) -> None:
+    """An alpha channel that hides nothing changes nothing."""
+    for mode in ("RGBA", "LA"):
+        assert len(codes_of(prints, studio.file(studio.image().convert(mode)))) == 1
+    check(prints, studio, studio.file(studio.image().convert("RGBA"), "WEBP", lossless=True))
+
+
+def test_palette_with_transparency_is_hashed_by_its_colours(prints: Fingerprinter, studio: Any) -> None:
+    """A transparent palette entry takes away its own pixels only."""
+    image = studio.image().quantize(200)
+    check(prints, studio, studio.file(image, "PNG", transparency=3))

@@ -1,0 +1,97 @@
+"""The PDQ kernel against `pdqhash`, which wraps the reference, and against the geometry of mirrored pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from release.fingerprint import CONVENTIONS, pdq
+from release.fingerprint.taps import nearest_taps, taps
+
+
+def reference(pixels: Any) -> tuple[bytes, int]:
+    """Return what pdqhash makes of an RGB picture."""
+    pdqhash = pytest.importorskip("pdqhash")
+    bits, quality = pdqhash.compute(pixels)
+    return np.packbits(bits.astype(np.uint8)).tobytes(), quality
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [(5, 5), (5, 900), (63, 65), (64, 64), (100, 127), (128, 129), (256, 256), (480, 640), (512, 512), (513, 1025)],
+)
+def test_hash_and_quality_are_the_references(studio: Any, rows: int, columns: int) -> None:
+    """The kernel gives the reference's bits and quality at every size, windows of even and odd width included."""
+    for seed in range(12):
+        pixels = studio.rgb(seed, rows, columns)
+        assert pdq.hash_array(pixels) == reference(pixels)
+
+
+def test_symmetric_picture_whose_coefficients_tie_is_the_references() -> None:
+    """A picture that is its own mirror has coefficients that tie at the median, and rounding decides as in the reference."""
+    half = np.kron(np.random.default_rng(5).integers(0, 256, (16, 8, 3), dtype=np.uint8), np.ones((20, 25, 1), dtype=np.uint8))
+    pixels = np.ascontiguousarray(np.concatenate([half, half[:, ::-1]], axis=1))
+    assert pdq.hash_array(pixels) == reference(pixels)
+
+
+def test_grey_picture_hashes_as_the_same_picture_in_colour(studio: Any) -> None:
+    """Equal channels give the hash of the single channel."""
+    grey = np.ascontiguousarray(studio.rgb(3)[:, :, 0])
+    assert pdq.hash_array(grey) == reference(np.ascontiguousarray(np.repeat(grey[:, :, None], 3, axis=2)))
+
+
+def test_picture_below_five_pixels_has_the_zero_hash_and_no_quality() -> None:
+    """The reference does not hash a side of less than five pixels."""
+    assert pdq.hash_array(np.full((4, 400), 7, dtype=np.uint8)) == (bytes(32), 0)
+
+
+TURNS = {
+    "identity": lambda p: p,
+    "rotate-90": np.rot90,
+    "rotate-180": lambda p: np.rot90(p, 2),
+    "rotate-270": lambda p: np.rot90(p, 3),
+    "mirror-rows": lambda p: p[::-1],
+    "mirror-columns": lambda p: p[:, ::-1],
+    "transpose": lambda p: p.swapaxes(0, 1),
+    "anti-transpose": lambda p: np.rot90(p, 2).swapaxes(0, 1),
+}
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_each_form_is_the_hash_of_the_turned_picture(studio: Any, number: int) -> None:
+    """Form k of a picture is near the first form of the picture turned that way, and near no other."""
+    pixels = studio.rgb(11, 512, 512)
+    forms, _ = pdq.dihedral(pixels)
+    turned, _ = pdq.dihedral(np.ascontiguousarray(TURNS[pdq.FORMS[number]](pixels)))
+    distances = [studio.distance(form, turned[0]) for form in forms]
+    assert distances[number] <= 48
+    assert min(distances[:number] + distances[number + 1 :]) >= 80
+
+
+def test_conventions_agree_up_to_512_pixels_and_are_apart_above(studio: Any) -> None:
+    """No convention resizes a picture whose sides do not exceed 512."""
+    small = pdq.conventions(studio.rgb(1, 512, 400), CONVENTIONS)
+    assert len({codes.tobytes() for codes, _ in small.values()}) == 1
+    noisy = np.random.default_rng(1).integers(0, 256, (700, 900, 3), dtype=np.uint8)
+    assert len({codes.tobytes() for codes, _ in pdq.conventions(noisy, CONVENTIONS).values()}) == 3
+
+
+def test_nearest_convention_is_the_hash_of_the_resized_picture(studio: Any) -> None:
+    """The operator that skips the resized picture gives what hashing the resized picture gives."""
+    pixels = studio.rgb(2, 300, 1300)
+    resized = pixels[np.ix_(np.arange(512) * 300 // 512, np.arange(512) * 1300 // 512)]
+    assert pdq.dihedral(pixels, "nearest-512")[0].tobytes() == pdq.dihedral(np.ascontiguousarray(resized))[0].tobytes()
+
+
+@settings(max_examples=60, deadline=None)
+@given(length=st.integers(5, 9000))
+def test_operator_weights_sum_to_one_and_stay_inside(length: int) -> None:
+    """Each sample is an average of lines of the picture."""
+    for operator in (taps(length), nearest_taps(length)):
+        assert operator.index.min() >= 0
+        assert operator.index.max() < length
+        assert np.allclose(operator.weight.sum(axis=1), 1.0, atol=1e-5)
