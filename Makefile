@@ -1,0 +1,37 @@
+# Two commands set everything up on a machine with Python 3.11 or newer and make:  make demo   make test
+PYTHON = python3
+VENV = .venv
+DEMO = demo
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
+# What decides whether an environment is still the right one; a second run that finds nothing changed installs nothing.
+PINS = pyproject.toml constraints.txt
+
+.PHONY: demo test check bench clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.run
+	$(BIN)/release demo $(DEMO)
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -n auto
+
+check: $(VENV)/.test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/test_import_rules.py tests/test_docs.py
+
+$(VENV)/.run: $(PINS)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with: make PYTHON=python3.x")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	$(PIP) --editable '.[test,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV)
