@@ -17,7 +17,7 @@ from audit_logs import canonical
 from release.errors import Fault, PlanError
 from release.sections import Pattern, Range, Section, line_numbers, nearest, shown, with_line
 
-FORMATS = ("auto", "parquet", "imagefolder", "webdataset", "links")
+FORMATS = ("auto", "parquet", "imagefolder")
 PARENTS = ("public", "private")
 DECLARED_TYPES = ("md5", "sha1", "sha256")
 LARGEST_PLAN = 1 << 20
@@ -68,7 +68,7 @@ class SourceSpec:
         revision: commit, tag or branch on the Hub, or None for the default branch.
         format: one of `FORMATS`.
         parent: `public` if others hold the source, else `private`.
-        split: the one split that is read, or None for all.
+        split: the split of rows that no file or folder name gives one, or None for the source's own default.
     """
 
     path: Path | None

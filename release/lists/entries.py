@@ -1,0 +1,136 @@
+"""From the values of a list file to the entry bytes of SPEC.md section 17, many at a time, with a reason for each refusal.
+
+No value ever stands in a reason: reasons are told, values are not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from release import canary
+from release.lists import urls
+
+WIDTHS = {"md5": 16, "sha1": 20, "sha256": 32, "pdq": 32, "url": 32, "domain": 32}
+"""Bytes of an entry, by type."""
+
+TYPES = tuple(sorted(WIDTHS))
+DIGESTS = ("md5", "sha1", "sha256")
+HEX_TYPES = (*DIGESTS, "pdq")
+
+NOT_HEX = "not hexadecimal"
+ZERO = "all zero"
+EMPTY_FILE = "the hash of the empty file"
+RESERVED = "reserved for the self-test"
+NOT_URL = "not a web address"
+NOT_DOMAIN = "not a domain name"
+
+Entries = NDArray[np.uint8]
+
+_NIBBLE = np.full(256, 255, np.uint8)
+for _digit, _character in enumerate(b"0123456789abcdef"):
+    _NIBBLE[_character] = _digit
+    _NIBBLE[ord(chr(_character).upper())] = _digit
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """Values as entries.
+
+    Attributes:
+        entries: (k, w) uint8, in the order of the values that are not refused.
+        kept: (k,) int64, which values they are.
+        refused: index of a value -> why it is no entry.
+    """
+
+    entries: Entries
+    kept: NDArray[np.int64]
+    refused: dict[int, str]
+
+
+def convert(kind: str, values: Sequence[bytes]) -> Converted:
+    """Return the entries that values of one type stand for; hex in either case, links and domains as UTF-8 text."""
+    entries, refused = decode_hex(values, WIDTHS[kind]) if kind in HEX_TYPES else _decode_links(kind, values)
+    for reason, bad in _forbidden(kind).items():
+        for index in np.flatnonzero(_rows_in(entries, bad)).tolist():
+            refused.setdefault(index, reason)
+    kept = np.array([index for index in range(len(values)) if index not in refused] if refused else np.arange(len(values)), np.int64)
+    return Converted(entries[kept], kept, refused)
+
+
+def decode_hex(values: Sequence[bytes], width: int) -> tuple[Entries, dict[int, str]]:
+    """Return (n, width) uint8 from hex text, and by index why a value is none; a refused row holds zeros."""
+    digits = 2 * width
+    refused = {index: _length(digits, len(value)) for index, value in enumerate(values) if len(value) != digits}
+    whole = b"".join(value if len(value) == digits else b"0" * digits for value in values) if refused else b"".join(values)
+    nibbles = _NIBBLE[np.frombuffer(whole, np.uint8)].reshape(len(values), digits)
+    for index in np.flatnonzero((nibbles > 15).any(axis=1)).tolist():
+        refused[index] = NOT_HEX
+    entries: Entries = nibbles[:, 0::2] * np.uint8(16) + (nibbles[:, 1::2] & np.uint8(15))
+    if refused:
+        entries[list(refused)] = 0
+    return entries, refused
+
+
+def is_placeholder(kind: str, entries: Entries) -> NDArray[np.bool_]:
+    """Return whether each digest says nothing of a picture: all zero, or that of the empty file."""
+    forbidden = _forbidden(kind)
+    return _rows_in(entries, np.concatenate([forbidden[ZERO], forbidden[EMPTY_FILE]]))
+
+
+def link_entry(text: str) -> bytes:
+    """Return the entry of a canonical link or domain name."""
+    return hashlib.sha256(text.encode()).digest()
+
+
+@cache
+def reserved(kind: str) -> Entries:
+    """Return the entries that the self-test must find in every index of this type, (k, w) uint8."""
+    if kind == "pdq":
+        return canary.near_entries()
+    if kind in DIGESTS:
+        return np.frombuffer(canary.digests(kind), np.uint8)[None, :]
+    text = urls.canonical(canary.URL) if kind == "url" else urls.domain(canary.DOMAIN)
+    return np.frombuffer(link_entry(text or ""), np.uint8)[None, :]
+
+
+@cache
+def _forbidden(kind: str) -> dict[str, Entries]:
+    """Return what no list may hold, by reason."""
+    if kind not in HEX_TYPES:
+        return {RESERVED: reserved(kind)}
+    empty = [hashlib.new(kind, b"", usedforsecurity=False).digest()] if kind in DIGESTS else []
+    return {
+        ZERO: np.zeros((1, WIDTHS[kind]), np.uint8),
+        EMPTY_FILE: np.frombuffer(b"".join(empty), np.uint8).reshape(-1, WIDTHS[kind]),
+        RESERVED: reserved(kind),
+    }
+
+
+def _rows_in(entries: Entries, wanted: Entries) -> NDArray[np.bool_]:
+    found = np.zeros(len(entries), np.bool_)
+    for row in wanted:
+        likely = np.flatnonzero(entries[:, 0] == row[0])
+        found[likely] |= (entries[likely] == row).all(axis=1)
+    return found
+
+
+def _decode_links(kind: str, values: Sequence[bytes]) -> tuple[Entries, dict[int, str]]:
+    refused: dict[int, str] = {}
+    entries = np.zeros((len(values), WIDTHS[kind]), np.uint8)
+    for index, value in enumerate(values):
+        text = urls.canonical(value.decode()) if kind == "url" else urls.domain(value.decode())
+        if text is None:
+            refused[index] = NOT_URL if kind == "url" else NOT_DOMAIN
+        else:
+            entries[index] = np.frombuffer(link_entry(text), np.uint8)
+    return entries, refused
+
+
+def _length(expected: int, found: int) -> str:
+    return f"{found} characters instead of {expected}"

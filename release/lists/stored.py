@@ -1,0 +1,190 @@
+"""A list as it lies in the store: what is known of it, its indexes, and the two ways to tell of it without telling it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from audit_logs import canonical, fields
+from audit_logs.errors import FormatError
+from audit_logs.fields import BASE, Count, Date, Label, Sha256, Text
+from release import store
+from release.errors import ListError
+from release.lists.entries import Entries
+from release.match import DigestIndex, NearIndex
+
+RECORD = "list.json"
+RECORD_TYPE = BASE + "stored-list/v0.1"
+RECORD_LIMIT = 1 << 20
+CHUNK = 65_536  # entries
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The content of `list.json`; `indexes` has the sha256 of each type's index file."""
+
+    name: Label
+    authority: Text
+    vintage: Date
+    vintage_from: Text
+    entries: Mapping[str, Count]
+    indexes: Mapping[str, Sha256]
+
+    def encode(self) -> bytes:
+        """Return the record's only form."""
+        return canonical.encode({"_type": RECORD_TYPE, **fields.write(self)})
+
+
+@dataclass(frozen=True, slots=True)
+class StoredList:
+    """A list in the store.
+
+    Attributes:
+        folder: where it lies.
+        name: its name.
+        authority: who vouches for it.
+        vintage: the day as of which it holds.
+        vintage_from: `file` or `declared`.
+        entries: distinct entries by type.
+        indexes: sha256 (hex) of each type's index file.
+        digest: sha256 (hex) of its record, and so of everything in it.
+    """
+
+    folder: Path
+    name: str
+    authority: str
+    vintage: date
+    vintage_from: str
+    entries: Mapping[str, int]
+    indexes: Mapping[str, str]
+    digest: str
+
+    @classmethod
+    def open(cls, folder: Path) -> StoredList:
+        """Return the list in a folder of the store.
+
+        Raises:
+            ListError: its record is damaged, or it has no entries.
+            StoreError: it cannot be read, or others can reach it.
+        """
+        store.check_private(folder)
+        where = str(folder / RECORD)
+        data = store.read_file(folder / RECORD, RECORD_LIMIT, private=True)
+        try:
+            value = canonical.decode(data, where=where, limit=RECORD_LIMIT)
+            kind = value.pop("_type", None)
+            record = fields.read(Record, value, where)
+        except FormatError as error:
+            raise _damaged(where, "its legal form", error.what) from error
+        if kind != RECORD_TYPE or record.name != folder.name or record.entries.keys() != record.indexes.keys():
+            raise _damaged(where, f"the record of list {folder.name}", "another one")
+        if not any(record.entries.values()):
+            raise ListError("the list is empty", where=f"list {record.name}", next_step="import it again", code="list-empty")
+        return cls(
+            folder=folder,
+            name=record.name,
+            authority=record.authority,
+            vintage=fields.day(record.vintage),
+            vintage_from=record.vintage_from,
+            entries=dict(record.entries),
+            indexes=dict(record.indexes),
+            digest=hashlib.sha256(data).hexdigest(),
+        )
+
+    def age(self, today: date) -> int:
+        """Return the list's age in days."""
+        return (today - self.vintage).days
+
+    def check_age(self, today: date, max_age_days: int | None) -> None:
+        """Refuse a list that is too old, or from the future.
+
+        Raises:
+            ListError: it is (`list-age`).
+        """
+        age, where = self.age(today), f"list {self.name}"
+        if age < 0:
+            raise ListError(
+                "the list is from the future", where=where, expected=f"a vintage up to {today}", found=str(self.vintage), code="list-age"
+            )
+        if max_age_days is not None and age > max_age_days:
+            raise ListError(
+                "the list is too old",
+                where=where,
+                expected=f"at most {max_age_days} days",
+                found=f"{age} days (vintage {self.vintage})",
+                next_step=f"get a newer one and run `release lists update FILE --name {self.name} --vintage DATE`",
+                code="list-age",
+            )
+
+    def index(self, kind: str) -> DigestIndex | NearIndex:
+        """Return the index of one type, mapped into memory.
+
+        Raises:
+            ListError: the list has no such entries, or the index is not the one that was imported.
+            StoreError: it is gone, or others can reach it.
+        """
+        if kind not in self.indexes:
+            raise ListError(f"the list has no entries of type {kind}", where=f"list {self.name}", code="list-type")
+        path = index_path(self.folder, kind)
+        store.check_private(path)
+        if store.file_sha256(path) != self.indexes[kind]:
+            raise _damaged(str(path), "the index that was imported", "another one")
+        return NearIndex.load(path) if kind == "pdq" else DigestIndex.load(path)
+
+    def raw_entries(self, kind: str) -> Iterator[Entries]:
+        """Yield the list's distinct entries of one type in the order of their bytes, (k, w) uint8 at a time."""
+        index = self.index(kind)
+        if isinstance(index, DigestIndex):
+            own = np.ones(len(index.digests), np.bool_)
+            own[index.reserved_positions] = False
+            for start in range(0, len(own), CHUNK):
+                yield index.digests[start : start + CHUNK][own[start : start + CHUNK]]
+            return
+        words = index.words[:, index.reserved_id < 0].byteswap()  # so that words order as their bytes do
+        order = np.lexsort(words[::-1])
+        for start in range(0, len(order), CHUNK):
+            chosen = np.ascontiguousarray(words[:, order[start : start + CHUNK]].T).astype(">u8")
+            yield chosen.view(np.uint8).reshape(-1, 32)
+
+    def commitment(self, match_key: bytes) -> bytes:
+        """Return the keyed commitment to everything in the list, 32 bytes. Source: SPEC.md section 17."""
+        keyed = hmac.new(match_key, digestmod=hashlib.sha256)
+        for kind in sorted(kind for kind, count in self.entries.items() if count):
+            name = kind.encode()
+            keyed.update(len(name).to_bytes(8, "big") + name + self.entries[kind].to_bytes(8, "big"))
+            for chunk in self.raw_entries(kind):
+                keyed.update(np.ascontiguousarray(chunk).tobytes())
+        return keyed.digest()
+
+    def keyed_entries(self, match_key: bytes, kind: str) -> Iterator[bytes]:
+        """Yield HMAC(match key, type || 0x00 || entry) for each entry of one type. Source: SPEC.md section 15."""
+        prefix = kind.encode() + b"\0"
+        for chunk in self.raw_entries(kind):
+            width = chunk.shape[1]
+            data = np.ascontiguousarray(chunk).tobytes()
+            for start in range(0, len(data), width):
+                yield hmac.digest(match_key, prefix + data[start : start + width], "sha256")
+
+
+def index_path(folder: Path, kind: str) -> Path:
+    """Return where the index of one type lies."""
+    return folder / f"{kind}.index"
+
+
+def new_index(kind: str, entries: Entries, reserved: Entries) -> DigestIndex | NearIndex:
+    """Return the index of one type's entries; links and domains are matched by their SHA-256."""
+    if kind == "pdq":
+        return NearIndex.build(entries, reserved)
+    return DigestIndex.build(entries, reserved)
+
+
+def _damaged(where: str, expected: str, found: str) -> ListError:
+    return ListError(
+        "a stored list is damaged", where=where, expected=expected, found=found, next_step="import the list again", code="list-damaged"
+    )

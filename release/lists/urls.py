@@ -1,0 +1,106 @@
+"""One form for all spellings of a link, for list entries and rows alike, and the domains that a host belongs to.
+
+A link is parsed as browsers do (WHATWG URL: case, IDNA, dot segments, default ports, IP addresses in odd spellings). Then
+fragment and credentials go, `http` counts as `https`, a final dot of the host goes, and percent-encoded characters that
+need no encoding (RFC 3986 section 2.3) are written plainly. Nothing else: the order of a query and a final slash stand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from urllib.parse import unquote_plus
+
+import ada_url
+
+MOST = 65_536  # characters; a longer link is refused
+_ROUNDS = 8
+_SCHEMES = ("http:", "https:")
+_BARE = re.compile(r"[^\s/?#:@\\]+\.[^\s/?#:@\\]+(:[0-9]{1,5})?([/?#].*)?", re.DOTALL)
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+
+def canonical(url: str, tracking: Sequence[str] = ()) -> str | None:
+    """Return the one form of a link, or None if it is no web address.
+
+    Args:
+        url: a link; without a scheme it is read as `https`.
+        tracking: names of query parameters to leave out, in lower case; a final `*` stands for any end.
+    """
+    text, before = _spelled(url), None
+    for _ in range(_ROUNDS):  # taking one layer off can lay open another, as in %%32e
+        if text is None or text == before:
+            break
+        before, text = text, _spelled(text)
+    if text is None or text != before:
+        return None
+    return _without(text, tracking) if tracking else text
+
+
+def host(url: str) -> str | None:
+    """Return the canonical host name of a link, or None if it is no web address."""
+    parsed = _parsed(url)
+    return None if parsed is None else parsed.hostname
+
+
+def domain(name: str) -> str | None:
+    """Return the canonical form of a domain name, or None if it is none or has one label only."""
+    text = name.strip()
+    if not text or re.search(r"[\s/?#:@\\\[\]%]", text):
+        return None
+    found = host(f"https://{text}/")
+    return found if found is not None and "." in found else None
+
+
+def domains(host_name: str) -> Iterator[str]:
+    """Yield a host name and each domain that it lies in, down to two labels; an IP address lies in none."""
+    yield host_name
+    if _is_address(host_name):
+        return
+    labels = host_name.split(".")
+    for start in range(1, len(labels) - 1):
+        yield ".".join(labels[start:])
+
+
+def _parsed(url: str) -> ada_url.URL | None:
+    """Return a link parsed, without credentials and fragment, as https, or None."""
+    text = url.strip()
+    if not text or len(text) > MOST:
+        return None
+    try:
+        parsed = ada_url.URL(f"https://{text}" if _BARE.fullmatch(text) else text)
+        if parsed.protocol not in _SCHEMES:
+            return None
+        parsed.username = parsed.password = parsed.hash = ""
+        parsed.protocol = "https:"
+        parsed.hostname = parsed.hostname.removesuffix(".")
+    except (ValueError, UnicodeError):
+        return None
+    labels = parsed.hostname.split(".")
+    return parsed if all(labels) or _is_address(parsed.hostname) else None
+
+
+def _spelled(url: str) -> str | None:
+    parsed = _parsed(url)
+    return None if parsed is None else _ESCAPE.sub(_plain, parsed.href)
+
+
+def _plain(escape: re.Match[str]) -> str:
+    character = chr(int(escape[0][1:], 16))
+    return character if character in _UNRESERVED else escape[0].upper()
+
+
+def _without(url: str, tracking: Sequence[str]) -> str:
+    """Return a canonical link without the query parameters named."""
+    before, mark, query = url.partition("?")
+    kept = [part for part in query.split("&") if not _is_tracking(unquote_plus(part.partition("=")[0]).lower(), tracking)]
+    return before + mark + "&".join(kept) if kept else before
+
+
+def _is_tracking(name: str, tracking: Sequence[str]) -> bool:
+    return any(name.startswith(word[:-1]) if word.endswith("*") else name == word for word in tracking)
+
+
+def _is_address(host_name: str) -> bool:
+    return host_name.startswith("[") or re.fullmatch(r"[0-9]+(\.[0-9]+){3}", host_name) is not None

@@ -1,0 +1,136 @@
+"""`near-hash`: rows that show a picture that a list knows, stored in other bytes.
+
+It finds: pictures whose PDQ hash lies within `distance` bits (of 256) of an entry, in any of the eight turned and mirrored
+forms, under any of the resize conventions named, in any frame of an animation, at any quality: smaller and larger copies,
+other file formats, other compression, slight changes of colour or sharpness.
+It cannot find: crops (2 % off each side defeat PDQ about four times in five), frames and large overlays, turns by other
+angles, composites, or a picture that somebody changed in order not to be found. It may take pictures that merely look alike:
+a hit is a likeness, not a finding of what a picture shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit_logs.statement import SelfTest
+from release.canary import DISTANCES
+from release.errors import Fault
+from release.fingerprint import CONVENTIONS, DECODER
+from release.lists import StoredList
+from release.match import NearIndex
+from release.plan import Columns, StepPlan
+from release.sections import Pattern, Range, Section
+from release.steps.base import Covers, Flags, Rows, Sheet, Verdicts, missed, need_column, of_type, usable_types
+
+KIND = "near-hash"
+DISTANCE = 31
+NO_PIXELS = "no-pixels"
+_CONVENTION = Pattern("|".join(CONVENTIONS), "one of " + ", ".join(CONVENTIONS))
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The largest distance in bits that still counts as a hit, and the resize conventions, in their fixed order."""
+
+    distance: int
+    conventions: tuple[str, ...]
+
+    def canonical(self) -> dict[str, object]:
+        """Return the parameters as JSON values."""
+        return {"distance": self.distance, "conventions": list(self.conventions)}
+
+
+@dataclass(frozen=True, slots=True)
+class NearHash:
+    """A step of this kind, with its indexes open, by list name."""
+
+    name: str
+    parameters: Parameters
+    lists: tuple[StoredList, ...]
+    indexes: Mapping[str, NearIndex]
+    kind: str = KIND
+    covers: Covers = "pixels"
+    needs_pixels: bool = True
+    decoder: str = DECODER
+
+    @property
+    def conventions(self) -> tuple[str, ...]:
+        """The resize conventions in use."""
+        return self.parameters.conventions
+
+    def screen(self, rows: Rows, alive: Flags) -> Verdicts:
+        """Return the verdicts on a batch: a hit in any frame is removed; without one, a row not decoded whole is unscreenable."""
+        prints = rows.fingerprints
+        frames = np.flatnonzero(alive[prints.frame_row])
+        owners = prints.frame_row[frames]
+        sheet, open_rows = Sheet.blank(rows.n), alive.copy()
+        for used in self.lists:
+            hits = np.zeros(rows.n, np.bool_)
+            for convention in self.conventions:
+                waiting = open_rows[owners] & ~hits[owners]
+                near = self.indexes[used.name].any_within(prints.pdq[convention][frames[waiting]], self.parameters.distance)
+                hits[owners[waiting][near]] = True
+            sheet.remove(hits, used.name)
+            open_rows &= ~hits
+        hashed = np.zeros(rows.n, np.bool_)
+        hashed[prints.frame_row] = True
+        for row, reason in enumerate(prints.reason):
+            if reason or not hashed[row]:
+                sheet.cannot_screen(row, reason or NO_PIXELS)
+        return sheet.verdicts({f"pdq-{convention}": int((hashed & alive).sum()) for convention in self.conventions})
+
+    def self_test(self, canary: Rows) -> SelfTest:
+        """Return that the canary's entries at 0, d/4, d/2, 3d/4 and d bits were found in every index, and none beyond d.
+
+        Raises:
+            StepError: that was not so.
+        """
+        distance = self.parameters.distance
+        wanted = {0, distance // 4, distance // 2, 3 * distance // 4, distance}
+        past = [number for number in DISTANCES if number > distance][:1]
+        forms = self._forms(canary)
+        for name, index in self.indexes.items():
+            found = set(index.reserved_within(forms, distance))
+            if not wanted <= found:
+                raise missed(self.name, name, f"reserved entries at {sorted(wanted)} bits found by the canary")
+            if any(number > distance for number in found):
+                raise missed(self.name, name, f"no entry beyond {distance} bits found by the canary")
+        lists = len(self.indexes)
+        return SelfTest(planted=len(wanted) * lists, caught=len(wanted) * lists, beyond=len(past) * lists)
+
+    def _forms(self, canary: Rows) -> NDArray[np.uint8]:
+        """Return the hashes of the canary's picture, (k, 32): all forms under all conventions."""
+        prints = canary.fingerprints
+        if not len(prints.frame_row):
+            raise missed(self.name, "any", "the canary's picture decoded")
+        return np.concatenate([prints.pdq[convention][0] for convention in self.conventions])
+
+
+class NearHashKind:
+    """The kind `near-hash`."""
+
+    kind = KIND
+    needs_lists = frozenset(["pdq"])
+
+    def parse(self, table: Mapping[str, object], where: str, faults: list[Fault]) -> Parameters:
+        """Return the parameters of a step's table."""
+        section = Section(table, where, faults)
+        distance = section.integer("distance", Range(0, DISTANCES[-1]), DISTANCE)
+        chosen = section.texts("conventions", CONVENTIONS, _CONVENTION)
+        section.close()
+        return Parameters(distance, tuple(convention for convention in CONVENTIONS if convention in chosen))
+
+    def build(self, plan: StepPlan, lists: tuple[StoredList, ...], columns: Columns) -> NearHash:
+        """Return a step.
+
+        Raises:
+            StepError: a list has no PDQ hashes, or the plan names no image column.
+        """
+        parameters = of_type(plan.parameters, Parameters, plan)
+        usable_types(plan, lists, self.needs_lists)
+        need_column(plan, columns.image, "image")
+        return NearHash(plan.name, parameters, lists, {used.name: of_type(used.index("pdq"), NearIndex, plan) for used in lists})

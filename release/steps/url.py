@@ -1,0 +1,155 @@
+"""`url`: rows whose link stands in a list of links, or leads to a listed domain.
+
+It finds: every spelling of a listed link that `release.lists.urls` brings to one form (case, IDNA, default port, dot segments,
+needless percent signs, http or https, fragment, and the tracking parameters that the plan names), and every host at or
+below a listed domain. It cannot find: the same picture under another link, links behind a redirect or a shortener, or what a
+link has come to show since the list was made. A row without a link, or with one that cannot be read, is unscreenable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from audit_logs.statement import SelfTest
+from release.errors import Fault
+from release.lists import StoredList, urls
+from release.lists.entries import WIDTHS, Entries, link_entry
+from release.match import DigestIndex
+from release.plan import Columns, StepPlan
+from release.sections import Pattern, Section
+from release.steps.base import Covers, Flags, Rows, Sheet, Verdicts, missed, need_column, of_type, usable_types
+
+KIND = "url"
+TRACKING = ("fbclid", "gclid", "msclkid", "utm_*")
+NO_URL = "no-url"
+BAD_URL = "bad-url"
+_PARAMETER = Pattern(r"[a-z0-9_.\[\]-]{1,64}\*?", "the name of a query parameter in lower case, perhaps with * at its end")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The query parameters that only say where a visitor came from, sorted."""
+
+    tracking: tuple[str, ...]
+
+    def canonical(self) -> dict[str, object]:
+        """Return the parameters as JSON values."""
+        return {"tracking": list(self.tracking)}
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What a batch's links are looked up by: (k, 32) uint8 entries of each type, and the row of each; why a row has none."""
+
+    entries: Mapping[str, Entries]
+    owners: Mapping[str, np.ndarray]
+    absent: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """A step of this kind, with its indexes open: by list name, by type."""
+
+    name: str
+    parameters: Parameters
+    lists: tuple[StoredList, ...]
+    column: str
+    indexes: Mapping[str, Mapping[str, DigestIndex]]
+    kind: str = KIND
+    covers: Covers = "declared"
+    needs_pixels: bool = False
+    conventions: tuple[str, ...] = ()
+    decoder: str = ""
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types of entries that any list of the step has."""
+        return tuple(sorted({kind for indexes in self.indexes.values() for kind in indexes}))
+
+    def screen(self, rows: Rows, alive: Flags) -> Verdicts:
+        """Return the verdicts on a batch: every hit is removed; a row without a link that can be read is unscreenable."""
+        links = self._links(rows, alive)
+        sheet = Sheet.blank(rows.n)
+        for used in self.lists:
+            hits = np.zeros(rows.n, np.bool_)
+            for kind, index in self.indexes[used.name].items():
+                hits[links.owners[kind][index.contains(links.entries[kind])]] = True
+            sheet.remove(hits, used.name)
+        for row, reason in links.absent.items():
+            sheet.cannot_screen(row, reason)
+        having = int(alive.sum()) - len(links.absent)
+        return sheet.verdicts(dict.fromkeys(self.types, having))
+
+    def self_test(self, canary: Rows) -> SelfTest:
+        """Return that the canary's link was found in every index, and as nothing but a canary.
+
+        Raises:
+            StepError: it was not.
+        """
+        planted = 0
+        links = self._links(canary, np.ones(canary.n, np.bool_))
+        for name, indexes in self.indexes.items():
+            for kind, index in indexes.items():
+                queries = links.entries[kind]
+                if not np.isin(index.find(queries), index.reserved_positions).any() or not len(queries):
+                    raise missed(self.name, name, f"the reserved entry of type {kind} found by the canary")
+                planted += 1
+        return SelfTest(planted=planted, caught=planted, beyond=0)
+
+    def _links(self, rows: Rows, alive: Flags) -> Links:
+        """Return the entries to look up for the rows that are still in."""
+        entries: dict[str, list[bytes]] = {"url": [], "domain": []}
+        owners: dict[str, list[int]] = {"url": [], "domain": []}
+        absent: dict[int, str] = {}
+        values = rows.batch.column(self.column).to_pylist()
+        for row in np.flatnonzero(alive).tolist():
+            value = values[row]
+            found = self._lookups(value) if isinstance(value, str) else None
+            if found is None:
+                absent[row] = BAD_URL if value else NO_URL
+                continue
+            for kind, texts in found.items():
+                entries[kind] += [link_entry(text) for text in texts]
+                owners[kind] += [row] * len(texts)
+        return Links(
+            {kind: np.frombuffer(b"".join(parts), np.uint8).reshape(-1, WIDTHS[kind]) for kind, parts in entries.items()},
+            {kind: np.array(rows, np.int64) for kind, rows in owners.items()},
+            absent,
+        )
+
+    def _lookups(self, value: str) -> dict[str, list[str]] | None:
+        """Return by type the texts under which a link may be listed, or None if it cannot be read."""
+        whole, host = urls.canonical(value), urls.host(value)
+        if whole is None or host is None:
+            return None
+        plain = urls.canonical(value, self.parameters.tracking)
+        return {"url": [whole] if plain in (None, whole) else [whole, str(plain)], "domain": list(urls.domains(host))}
+
+
+class UrlKind:
+    """The kind `url`."""
+
+    kind = KIND
+    needs_lists = frozenset(["domain", "url"])
+
+    def parse(self, table: Mapping[str, object], where: str, faults: list[Fault]) -> Parameters:
+        """Return the parameters of a step's table."""
+        section = Section(table, where, faults)
+        parameters = Parameters(tuple(sorted(section.texts("tracking", TRACKING, _PARAMETER))))
+        section.close()
+        return parameters
+
+    def build(self, plan: StepPlan, lists: tuple[StoredList, ...], columns: Columns) -> Url:
+        """Return a step.
+
+        Raises:
+            StepError: a list has neither links nor domains, or the plan names no column of links.
+        """
+        parameters = of_type(plan.parameters, Parameters, plan)
+        usable = usable_types(plan, lists, self.needs_lists)
+        column = need_column(plan, columns.url, "url")
+        indexes = {used.name: {kind: of_type(used.index(kind), DigestIndex, plan) for kind in usable[used.name]} for used in lists}
+        return Url(plan.name, parameters, lists, column, indexes)
