@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import html
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from release.markup import visible
 
@@ -39,7 +39,9 @@ code { font: 0.9em ui-monospace, "DejaVu Sans Mono", Consolas, monospace; backgr
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 0.92rem; overflow-wrap: normal; }
 th, td { text-align: left; vertical-align: top; padding: 0.35rem 0.75rem 0.35rem 0; border-bottom: 1px solid var(--line); }
-td:first-child, th:first-child { min-width: 7rem; }
+@media (max-width: 40rem) { thead { display: none; } table, tbody, tr, td { display: block; }
+  tr { border-bottom: 1px solid var(--line); padding: 0.4rem 0; } td { border: 0; padding: 0.1rem 0; }
+  td::before { content: attr(data-label) ": "; color: var(--soft); } }
 .void { color: var(--soft); }
 @media print { :root { color-scheme: light; --ink: #000000; --soft: #444444; --paper: #ffffff; --panel: #ffffff; --line: #999999;
   --good: #1a7f37; --warn: #9a6700; --bad: #cf222e; --bar: #2f6f9f; --rest: #d5dbe1; } body { max-width: none; padding: 0; font-size: 10pt; }
@@ -76,11 +78,11 @@ def section(title: str, *children: str) -> Html:
     return Html(f"{element('section', element('h2', title), *children)}\n")
 
 
-def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> Html:
-    """Return a table that scrolls by itself where the screen is narrow."""
+def table(heads: Sequence[str], rows: Iterable[Iterable[str]]) -> Html:
+    """Return a table; on a narrow screen each row becomes a block, and each cell says which column it is."""
     head = element("thead", element("tr", *(element("th", text, scope="col") for text in heads)))
-    body = element("tbody", *(element("tr", *(element("td", cell) for cell in row)) for row in rows))
-    return element("div", element("table", head, body), class_="wide")
+    lines = (element("tr", *(element("td", cell, data_label=name) for name, cell in zip(heads, row, strict=True))) for row in rows)
+    return element("div", element("table", head, element("tbody", *lines)), class_="wide")
 
 
 def bullets(items: Iterable[str]) -> Html:

@@ -18,7 +18,7 @@ from release.page import Html, bar, bullets, document, element, join, section, t
 from release.wording import NOT_PROVEN, UNSCREENABLE
 
 _VERDICTS = {
-    "verified": "all that a stranger can check held",
+    "verified": "every check that the publisher's tool made held",
     "stale": "all held, but the newest proof is older than the policy allows",
     "incomplete": "something that the policy asks for is not there",
     "withdrawn": "the publisher withdrew this release; do not use it",
