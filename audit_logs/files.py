@@ -65,7 +65,7 @@ class FolderFiles:
             with os.scandir(self.folder / prefix) as entries:
                 found = sorted((entry.name, entry.stat(follow_symlinks=False)) for entry in entries)
         except OSError as error:
-            raise _unreadable(prefix or str(self.folder), error) from error
+            raise unreadable(prefix or str(self.folder), error) from error
         for name, status in found:
             if stat.S_ISDIR(status.st_mode):
                 yield from self._below(f"{prefix}{name}/")
@@ -82,7 +82,7 @@ class FolderFiles:
             with io.BufferedReader(self.open(path)) as file:
                 return file.read(limit + 1)
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
 
     def open(self, path: str) -> io.FileIO:
         """Open a file for reading, without a buffer.
@@ -92,10 +92,9 @@ class FolderFiles:
         """
         try:
             # O_NONBLOCK: a file that was swapped for a pipe after it was listed must not hold us for ever.
-            descriptor = os.open(self.folder / path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            return io.FileIO(os.open(self.folder / path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK))
         except OSError as error:
-            raise _unreadable(path, error) from error
-        return io.FileIO(descriptor)
+            raise unreadable(path, error) from error
 
 
 def _special(mode: int) -> str:
@@ -104,5 +103,6 @@ def _special(mode: int) -> str:
     return "a symbolic link" if stat.S_ISLNK(mode) else "neither file nor folder"
 
 
-def _unreadable(path: str, error: OSError) -> StoreError:
+def unreadable(path: str, error: OSError) -> StoreError:
+    """Return what the system said about a file, as a problem."""
     return StoreError("could not read a file of the release", where=path, found=error.strerror or type(error).__name__, code="unreadable")

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
@@ -217,26 +217,25 @@ def encode(manifest: Manifest) -> bytes:
 
 def _check_form(manifest: Manifest) -> None:
     """Check what section 6 says beyond the kind of each member."""
-    rows = manifest.row_group_rows
-    columns = [column.name for column in manifest.schema]
-    names = [step.name for step in manifest.steps]
-    hub = manifest.source.kind == "hub"
+    rows, source = manifest.row_group_rows, manifest.source
+    pinned = (source.locator is not None, source.revision is not None)
     rules = (
-        (rows & (rows - 1) == 0 and rows <= _LARGEST_GROUP, "rowGroupRows", "a power of two up to 2^20", str(rows)),
-        (bool(names) and len(set(names)) == len(names), "steps", "at least one step, with distinct names", ", ".join(names)),
-        (tuple(entry.path for entry in manifest.files) == FILES, "files", " and ".join(FILES), "other files"),
-        (bool(columns) and all(columns) and len(set(columns)) == len(columns), "schema", "distinct column names, not empty", "others"),
-        (all(_is_type(column.type) for column in manifest.schema), "schema", "types of SPEC section 3.1", "another type"),
-        (
-            (manifest.source.locator is not None, manifest.source.revision is not None) == (hub, hub),
-            "source",
-            "locator and revision for a Hub source, null for others",
-            "the opposite",
-        ),
+        (rows & (rows - 1) == 0 and rows <= _LARGEST_GROUP, "rowGroupRows", "a power of two up to 2^20"),
+        (_are_distinct(step.name for step in manifest.steps), "steps", "at least one step, with distinct names"),
+        (tuple(entry.path for entry in manifest.files) == FILES, "files", " and ".join(FILES)),
+        (_are_distinct(column.name for column in manifest.schema), "schema", "at least one column, with distinct names, not empty"),
+        (all(_is_type(column.type) for column in manifest.schema), "schema", "types of SPEC section 3.1"),
+        (pinned == ((source.kind == "hub"),) * 2, "source", "locator and revision for a Hub source, null for others"),
     )
-    for holds, member, expected, found in rules:
+    for holds, member, expected in rules:
         if not holds:
-            raise refuse(f"{PATH}.{member}", expected, found)
+            raise refuse(f"{PATH}.{member}", expected, "something else")
+
+
+def _are_distinct(names: Iterable[str]) -> bool:
+    """Tell whether there are names, none of them empty, none of them twice."""
+    listed = list(names)
+    return bool(listed) and all(listed) and len(set(listed)) == len(listed)
 
 
 def _is_type(text: str) -> bool:
@@ -255,9 +254,13 @@ def _type_end(text: str, start: int, depth: int) -> int:
         return end + 1 if end > 0 and text[end : end + 1] == ">" else -1
     if not text.startswith("struct<", start):
         return -1
-    position = start + 7
+    return _struct_end(text, start + 7, depth - 1)
+
+
+def _struct_end(text: str, position: int, depth: int) -> int:
+    """Return where the struct type ends whose fields begin at `position`, or -1."""
     while name := _FIELD_NAME.match(text, position):
-        position = _type_end(text, name.end(), depth - 1)
+        position = _type_end(text, name.end(), depth)
         closing = text[position : position + 1] if position > 0 else ""
         if closing != ",":
             return position + 1 if closing == ">" else -1

@@ -356,8 +356,9 @@ def resource_uri(name: str, version: str) -> str:
     return f"pkg:generic/{name}@{version}"
 
 
-def _sorted_distinct(values: tuple[str, ...]) -> bool:
-    return list(values) == sorted(set(values))
+def _require_sorted(values: tuple[str, ...], where: str) -> None:
+    if list(values) != sorted(set(values)):
+        raise refuse(where, "sorted and distinct texts", "others")
 
 
 def _check_form(statement: Statement, where: str) -> None:
@@ -366,16 +367,22 @@ def _check_form(statement: Statement, where: str) -> None:
     expected_subject = _subject_name(statement)
     if subject.name != expected_subject:
         raise refuse(f"{where}.subject[0].name", expected_subject, subject.name)
-    if isinstance(predicate, Withdrawal) and predicate.kind == "key" and subject != about_key(subject.name):
-        raise refuse(f"{where}.subject[0].digest", "the SHA-256 in the key id", subject.sha256)
-    if isinstance(predicate, Candidate) and not (predicate.steps and _sorted_distinct(predicate.auditors)):
-        raise refuse(f"{where}.predicate", "at least one step; auditors sorted and distinct", "others")
-    if isinstance(predicate, AuditReport) and not _sorted_distinct(predicate.scope.tiers):
-        raise refuse(f"{where}.predicate.scope.tiers", "sorted and distinct tiers", "others")
-    if isinstance(predicate, Release) and not _sorted_distinct(predicate.opinions):
-        raise refuse(f"{where}.predicate.opinions", "sorted and distinct digests", "others")
-    if isinstance(predicate, Opinion):
-        _check_opinion(predicate, f"{where}.predicate")
+    where = f"{where}.predicate"
+    match predicate:
+        case Withdrawal(kind="key") if subject != about_key(subject.name):
+            raise refuse(f"{where}.kind", "as subject the SHA-256 in the key id", subject.sha256)
+        case Candidate():
+            _require_sorted(predicate.auditors, f"{where}.auditors")
+            if not predicate.steps:
+                raise refuse(f"{where}.steps", "at least one step", "none")
+        case AuditReport():
+            _require_sorted(predicate.scope.tiers, f"{where}.scope.tiers")
+        case Release():
+            _require_sorted(predicate.opinions, f"{where}.opinions")
+        case Opinion():
+            _check_opinion(predicate, where)
+        case _:
+            pass
 
 
 def _subject_name(statement: Statement) -> str:
