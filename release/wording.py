@@ -19,7 +19,7 @@ NOT_PROVEN = (
 )
 
 UNSCREENABLE = (
-    "A row that could not be screened (no image, a decoder that failed, a limit reached) is left out as unscreenable, never kept. "
+    "A row that could not be screened (no image or link, a decoder that failed, a limit reached) is left out as unscreenable, never kept. "
     "Counts are given for each step and for the whole only."
 )
 

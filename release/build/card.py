@@ -27,7 +27,7 @@ _HUB_LICENSES = (
 )
 _COVERS = {
     "stored": "the bytes as they are stored in this release",
-    "declared": "hash values that came with the source; nobody tied them to the stored bytes",
+    "declared": "values (hashes or links) that came with the source; nobody tied them to the stored bytes",
     "pixels": "the pixels that the stored bytes decode to",
 }
 _KINDS = {

@@ -209,6 +209,6 @@ def _sentence(number: int, step: StepFacts) -> str:
     lists = ", ".join(f"{used.name} ({used.authority}, {used.vintage})" for used in step.lists)
     against = f" against {lists}" if lists else ""
     return (
-        f"Step {number}, {step.name}: {step.kind} over {step.covers} bytes{against}; "
+        f"Step {number}, {step.name}: {step.kind}{against}, verdicts cover: {step.covers}; "
         f"{step.removed} rows removed, {step.unscreenable} unscreenable."
     )
