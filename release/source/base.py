@@ -80,7 +80,7 @@ class Request:
 
     Attributes:
         columns: the plan's column roles.
-        split: the one split that is read, and the split of rows that no file or folder name gives one; None: all, and `train`.
+        split: the one split that is read, None for all; see `in_reading_order`.
         shard_rows: rows of a unit.
         file_bytes: a file that a row refers to and that is larger is not read.
     """
@@ -165,11 +165,11 @@ def gather(pieces: Iterable[tuple[pa.RecordBatch, dict[int, str]]], batch_bytes:
         yield SourceBatch(pa.concat_batches(parts), first, problems)
 
 
-def split_of(path: str, default: str | None) -> str:
-    """Return the split that a file's name or a folder above it gives, else the default.
+def named_split(path: str) -> str | None:
+    """Return the split that a file's name or a folder above it gives, or None.
 
-    Names: `<split>-00000-of-00002.parquet`; a folder, or the first word of the file's name, that is train, test, validation or
-    one of their usual short forms.
+    Names: `<split>-00000-of-00002.parquet`; a folder, or the first word of a Parquet file's name, that is train, test, validation
+    or one of their usual short forms.
     """
     parts = PurePosixPath(path).parts
     if numbered := _NUMBERED.fullmatch(parts[-1]):
@@ -178,16 +178,20 @@ def split_of(path: str, default: str | None) -> str:
     for word in (*parts[:-1], first_word if parts[-1].endswith(".parquet") else ""):
         if word.lower() in _SPLIT_NAMES:
             return _SPLIT_NAMES[word.lower()]
-    return default or DEFAULT_SPLIT
+    return None
 
 
 def in_reading_order(paths: Iterable[str], request: Request, where: str) -> list[tuple[str, str]]:
     """Return (path, split) of the files to be read, in order: train, validation, test, other splits by name; then by the path's bytes.
 
+    A file whose name gives no split is of `train`; where no name gives one, all files are of the plan's split.
+
     Raises:
         SourceError: the plan names a split that is not there.
     """
-    files = [(path, split_of(path, request.split)) for path in paths]
+    named = [(path, named_split(path)) for path in paths]
+    unnamed = request.split if request.split and not any(split for _, split in named) else DEFAULT_SPLIT
+    files = [(path, split or unnamed) for path, split in named]
     there = sorted({split for _, split in files})
     if request.split is not None and there and request.split not in there:
         found = ", ".join(there[:20])

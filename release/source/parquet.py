@@ -187,7 +187,7 @@ class ParquetSource:
         path = self.where.local(pinned)
         with _explained(pinned.path), open_parquet(path) as file:
             if _group_rows(file.metadata) != pinned.group_rows:
-                raise SourceError("a Parquet file has other row groups than when it was pinned", where=pinned.path)
+                raise SourceError("a Parquet file has other row groups than when it was pinned", where="footer")
             groups = range(span.start, span.end)
             rows = _rows_at_once(file.metadata, groups, batch_bytes)
             for batch in file.iter_batches(rows, row_groups=list(groups), use_threads=False):
@@ -374,12 +374,7 @@ def describe(file: Path | pa.NativeFile, name: str) -> Described:
     """
     with _explained(name), open_parquet(file) as parquet:
         schema = parquet.schema_arrow
-        try:
-            return Described(_group_rows(parquet.metadata), normalise(schema), _features(schema))
-        except SourceError as error:
-            raise SourceError(
-                error.what, where=f"{name}, {error.where}", expected=error.expected, found=error.found, next_step=error.next_step
-            ) from error
+        return Described(_group_rows(parquet.metadata), normalise(schema), _features(schema))
 
 
 def _features(schema: pa.Schema) -> dict[str, object]:
@@ -409,9 +404,12 @@ def _rows_at_once(metadata: pq.FileMetaData, groups: range, batch_bytes: int) ->
 
 @contextmanager
 def _explained(name: str) -> Iterator[None]:
-    """Turn what the Parquet library says about a file into one sentence."""
+    """Name the file in what went wrong with it, and turn what the Parquet library says into one sentence."""
     try:
         yield
+    except SourceError as error:
+        place = f"{name}, {error.where}" if error.where else name
+        raise SourceError(error.what, where=place, expected=error.expected, found=error.found, next_step=error.next_step) from error
     except (pa.ArrowException, OSError) as error:
         raise SourceError(
             "a source file cannot be read as Parquet",

@@ -1,0 +1,164 @@
+"""A small Hub on the loopback interface: what `huggingface_hub` asks for when it reads a dataset at a commit.
+
+It serves one repository from memory and can lie: tests change `content`, `listed` or `commits` to see what a client believes.
+Run a client in a subprocess with `environment(...)`: `huggingface_hub` reads its settings when it is imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+LARGE = 256  # bytes from which a file is in large-file storage here
+
+
+@dataclass
+class Repository:
+    """A dataset repository.
+
+    Attributes:
+        name: owner/name.
+        commits: branch, tag or commit -> commit.
+        content: path -> bytes that are delivered.
+        listed: path -> sha256 (hex) that the tree lists for a large file, where it is not that of the bytes.
+        requests: every request, as "METHOD path" with the bytes asked for.
+    """
+
+    name: str
+    commits: dict[str, str]
+    content: dict[str, bytes]
+    listed: dict[str, str] = field(default_factory=dict)
+    requests: list[str] = field(default_factory=list)
+
+    def entry(self, path: str) -> dict[str, Any]:
+        """Return a file as the tree lists it."""
+        data = self.content[path]
+        entry: dict[str, Any] = {"type": "file", "path": path, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}  # noqa: S324
+        if len(data) >= LARGE:
+            digest = self.listed.get(path, hashlib.sha256(data).hexdigest())
+            entry["lfs"] = {"oid": digest, "size": len(data), "pointerSize": 134}
+        return entry
+
+
+class _Handler(BaseHTTPRequestHandler):
+    repository: Repository
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def do_HEAD(self) -> None:
+        """Answer without a body."""
+        self._answer()
+
+    def do_GET(self) -> None:
+        """Answer."""
+        self._answer()
+
+    def do_POST(self) -> None:
+        """Answer a question about paths."""
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        asked = json.loads(body).get("paths", []) if body.startswith("{") else []
+        self._answer(asked)
+
+    def _answer(self, asked: list[str] | None = None) -> None:
+        repository, path = self.repository, unquote(urlsplit(self.path).path)
+        repository.requests.append(f"{self.command} {path} {self.headers.get('Range', '')}".strip())
+        api, files = f"/api/datasets/{repository.name}", f"/datasets/{repository.name}/resolve/"
+        if path == api:
+            self._json({"id": repository.name, "sha": repository.commits["main"], "siblings": []})
+        elif path.startswith(f"{api}/revision/"):
+            self._revision(path.removeprefix(f"{api}/revision/"))
+        elif path.startswith(f"{api}/tree/"):
+            self._tree(path.removeprefix(f"{api}/tree/"))
+        elif path.startswith(f"{api}/paths-info/"):
+            self._json([repository.entry(name) for name in asked or [] if name in repository.content])
+        elif path.startswith(files):
+            self._file(*path.removeprefix(files).split("/", 1))
+        else:
+            self._refuse("RepoNotFound")
+
+    def _revision(self, revision: str) -> None:
+        if revision not in self.repository.commits:
+            self._refuse("RevisionNotFound")
+        else:
+            self._json({"id": self.repository.name, "sha": self.repository.commits[revision], "siblings": []})
+
+    def _tree(self, place: str) -> None:
+        revision, _, folder = place.partition("/")
+        if revision not in self.repository.commits:
+            self._refuse("RevisionNotFound")
+        else:
+            self._json([self.repository.entry(path) for path in sorted(self.repository.content) if path.startswith(folder)])
+
+    def _file(self, revision: str, path: str) -> None:
+        if path not in self.repository.content:
+            self._refuse("EntryNotFound")
+            return
+        entry, data = self.repository.entry(path), self.repository.content[path]
+        headers = {
+            "X-Repo-Commit": self.repository.commits[revision],
+            "ETag": f'"{entry.get("lfs", entry)["oid"]}"',
+            "Accept-Ranges": "bytes",
+        }
+        if wanted := self.headers.get("Range"):
+            first, _, last = wanted.removeprefix("bytes=").partition("-")
+            end = min(int(last or len(data) - 1), len(data) - 1)
+            headers["Content-Range"] = f"bytes {first}-{end}/{len(data)}"
+            self._send(206, data[int(first) : end + 1], headers)
+        else:
+            self._send(200, data, headers)
+
+    def _json(self, value: object) -> None:
+        self._send(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
+
+    def _refuse(self, code: str) -> None:
+        self._send(404, b"{}", {"X-Error-Code": code, "X-Error-Message": code})
+
+    def _send(self, status: int, data: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+
+@contextmanager
+def serving(repository: Repository) -> Iterator[str]:
+    """Serve a repository and give the endpoint's address."""
+    handler = type("Handler", (_Handler,), {"repository": repository})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def environment(endpoint: str, home: Path) -> dict[str, str]:
+    """Return the environment of a client process that knows no Hub but this one."""
+    mine = {
+        "HF_ENDPOINT": endpoint,
+        "HF_HOME": str(home),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "NO_PROXY": "127.0.0.1",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    return {name: value for name, value in os.environ.items() if not name.startswith("HF_")} | mine
