@@ -53,9 +53,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     _warm_up(job)
     _confine(job)
-    with open(0, "rb", closefd=False) as requests, open(1, "wb", buffering=0, closefd=False) as answers:
-        answers.write(READY)
-        _serve(job, requests, answers)
+    _answer(READY)
+    _serve(job, sys.stdin.buffer)
 
 
 def _warm_up(job: Job) -> None:
@@ -77,7 +76,7 @@ def _confine(job: Job) -> None:
     os.close(silence)
 
 
-def _serve(job: Job, requests: BinaryIO, answers: BinaryIO) -> None:
+def _serve(job: Job, requests: BinaryIO) -> None:
     """Answer requests until there are none."""
     while head := requests.read(COUNT.size):
         (count,) = COUNT.unpack(head)
@@ -86,7 +85,7 @@ def _serve(job: Job, requests: BinaryIO, answers: BinaryIO) -> None:
             signal.setitimer(signal.ITIMER_REAL, job.seconds)
             outcome = _outcome(job, offset, size)
             signal.setitimer(signal.ITIMER_REAL, 0)
-            _write(answers, outcome.pack())
+            _answer(outcome.pack())
 
 
 def _outcome(job: Job, offset: int, size: int) -> Outcome:
@@ -115,11 +114,11 @@ def _read(shared: int, offset: int, size: int) -> bytes:
     return bytes(data)
 
 
-def _write(answers: BinaryIO, data: bytes) -> None:
-    """Write all of an answer, which a pipe may take in parts."""
+def _answer(data: bytes) -> None:
+    """Send all of an answer through the pipe, which may take it in parts."""
     rest = memoryview(data)
     while rest:
-        rest = rest[answers.write(rest) :]
+        rest = rest[os.write(1, rest) :]
 
 
 if __name__ == "__main__":
