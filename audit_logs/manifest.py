@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from itertools import groupby
 from typing import Literal
@@ -173,7 +174,17 @@ class Manifest:
     @property
     def digest(self) -> str:
         """Return the SHA-256 of the manifest's only form, in hex."""
-        return sha256(encode(self)).hexdigest()
+        return _digest(self)
+
+
+@lru_cache(maxsize=4)
+def _digest(manifest: Manifest) -> str:
+    """Return a manifest's digest; it is asked for often, and a large manifest takes seconds to encode."""
+    return sha256(_bytes(manifest)).hexdigest()
+
+
+def _bytes(manifest: Manifest) -> bytes:
+    return canonical.encode({"_type": TYPE, **write(manifest)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +221,7 @@ def encode(manifest: Manifest) -> bytes:
     Raises:
         FormatError: the value is no legal manifest (code `manifest`).
     """
-    data = canonical.encode({"_type": TYPE, **write(manifest)})
+    data = _bytes(manifest)
     parse(data)
     return data
 

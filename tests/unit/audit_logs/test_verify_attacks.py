@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from simulator import AUDITORS, NAME, NOW, ORIGIN, Simulator, digest, later, signer_of
 
 from audit_logs import envelope, merkle, statement
-from audit_logs.errors import FormatError
+from audit_logs.errors import FormatError, VerificationError
 from audit_logs.log import sign_checkpoint
 from audit_logs.manifest import Manifest, Previous, StepName
 from audit_logs.note import Checkpoint, parse_signed
@@ -341,6 +341,31 @@ def test_a_release_that_lacks_what_the_trust_file_asks_for_is_incomplete(code: s
     report = world.finish().verify()
     assert (report.verdict, report.exit_code) == ("incomplete", 5)
     assert code in codes(report)
+
+
+def test_a_candidate_folder_is_incomplete_and_may_hold_evidence() -> None:
+    """Before it is audited and released, a candidate is checked as far as it goes, and its silent auditors are named."""
+    world = Simulator()
+    world.skip |= {AuditReport, Opinion, Release}
+    world.cosigners.clear()
+    world.finish()
+    world.files |= {"evidence/rows.age": b"age", "evidence/matches.age": b"age"}
+    report = world.verify()
+    assert (report.verdict, report.exit_code) == ("incomplete", 5)
+    assert codes(report) == {"opinions-missing", "opinions-tier", "not-released", "stale"}
+    assert [(opinion.organisation, opinion.result) for opinion in report.opinions] == [(name, "none") for name in AUDITORS]
+    assert sum(name in text for name in AUDITORS for text in report.not_proven) == 2
+    world.files["README.md"] = b"# other\n"
+    assert world.verify().verdict == "failed"
+
+
+def test_a_stale_release_is_accepted_only_on_request() -> None:
+    """`require` raises for every verdict but verified, and for stale unless an age is allowed that covers it."""
+    report = Simulator().finish().verify(now=later(days=2))
+    report.require(timedelta(days=3))
+    for limit in (None, timedelta(days=1)):
+        with pytest.raises(VerificationError, match="stale"):
+            report.require(limit)
 
 
 def test_a_failed_opinion_fails_the_release() -> None:
