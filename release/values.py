@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -54,13 +54,12 @@ def _plain(kind: pa.DataType, where: str, depth: int) -> pa.DataType:
 
 def _scalar(kind: pa.DataType, where: str) -> pa.DataType:
     types = pa.types
-    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+    if _is_any(kind, types.is_string, types.is_large_string, types.is_string_view):
         return pa.string()
-    if types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind) or types.is_fixed_size_binary(kind):
+    if _is_any(kind, types.is_binary, types.is_large_binary, types.is_binary_view, types.is_fixed_size_binary):
         return pa.binary()
-    timed = types.is_date(kind) or types.is_time(kind) or types.is_duration(kind)
-    zoned = types.is_timestamp(kind) and (kind.tz is None or _ZONE.fullmatch(kind.tz) is not None)
-    if types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind) or timed or zoned:
+    same = _is_any(kind, types.is_boolean, types.is_integer, types.is_floating, types.is_date, types.is_time, types.is_duration)
+    if same or (types.is_timestamp(kind) and _ZONE.fullmatch(kind.tz or "UTC")):
         return kind
     raise SourceError(
         "a column has a type that a release cannot carry",
@@ -71,11 +70,14 @@ def _scalar(kind: pa.DataType, where: str) -> pa.DataType:
     )
 
 
+def _is_any(kind: pa.DataType, *tests: Callable[[pa.DataType], bool]) -> bool:
+    return any(test(kind) for test in tests)
+
+
 def is_list(kind: pa.DataType) -> bool:
     """Tell whether a type is any variant of list."""
     types = pa.types
-    plain = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
-    return bool(plain or types.is_list_view(kind) or types.is_large_list_view(kind))
+    return _is_any(kind, types.is_list, types.is_large_list, types.is_fixed_size_list, types.is_list_view, types.is_large_list_view)
 
 
 def cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -189,15 +189,21 @@ def in_reading_order(paths: Iterable[str], request: Request, where: str) -> list
     Raises:
         SourceError: the plan names a split that is not there.
     """
-    named = [(path, named_split(path)) for path in paths]
-    unnamed = request.split if request.split and not any(split for _, split in named) else DEFAULT_SPLIT
-    files = [(path, split or unnamed) for path, split in named]
-    there = sorted({split for _, split in files})
-    if request.split is not None and there and request.split not in there:
-        found = ", ".join(there[:20])
-        raise SourceError("the source has no such split", where=where, expected=request.split, found=found, next_step="mend source.split")
-    wanted = [(path, split) for path, split in files if request.split in (None, split)]
-    return sorted(wanted, key=lambda file: (_SPLIT_ORDER.get(file[1], len(_SPLIT_ORDER)), file[1], file[0].encode()))
+    named = {path: named_split(path) for path in paths}
+    unnamed = DEFAULT_SPLIT if any(named.values()) else request.split or DEFAULT_SPLIT
+    files = [(path, split or unnamed) for path, split in named.items()]
+    there = {split for _, split in files}
+    if there and request.split not in (None, *there):
+        found = ", ".join(sorted(there)[:20])
+        raise SourceError(
+            "the source has no such split", where=where, expected=str(request.split), found=found, next_step="mend source.split"
+        )
+    return sorted((file for file in files if request.split in (None, file[1])), key=_place)
+
+
+def _place(file: tuple[str, str]) -> tuple[int, str, bytes]:
+    path, split = file
+    return _SPLIT_ORDER.get(split, len(_SPLIT_ORDER)), split, path.encode()
 
 
 def check_path(path: str, where: str) -> None:

@@ -6,9 +6,9 @@ import os
 import stat
 from pathlib import Path
 
+from audit_logs.errors import StoreError
+from release import store
 from release.source.base import BAD_PATH, MISSING_FILE, TOO_LARGE
-
-_ENDS_INSIDE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class NotRead(Exception):  # noqa: N818  (a reason that a row is told by, not a failure)
@@ -48,17 +48,13 @@ def read_inside(root: Path, name: str, limit: int) -> bytes:
     """
     real = inside(root, name)
     try:
-        with os.fdopen(os.open(real, _ENDS_INSIDE), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise NotRead(BAD_PATH)
-            if status.st_size > limit:
-                raise NotRead(TOO_LARGE)
-            data = file.read(limit + 1)
+        status = real.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise NotRead(BAD_PATH)
+        if status.st_size > limit:
+            raise NotRead(TOO_LARGE)
+        return store.read_file(real, limit)
     except FileNotFoundError as error:
         raise NotRead(MISSING_FILE) from error
-    except OSError as error:
+    except (OSError, StoreError) as error:  # no permission, or exchanged for a link, a pipe or a larger file since the look above
         raise NotRead(BAD_PATH) from error
-    if len(data) > limit:
-        raise NotRead(TOO_LARGE)
-    return data

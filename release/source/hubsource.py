@@ -16,7 +16,7 @@ from release import store
 from release.errors import SourceError
 from release.hub import HubDataset, HubFile, resolve
 from release.source.base import Request, check_path, in_reading_order
-from release.source.parquet import Described, Origin, ParquetSource, PinnedFile, assemble, describe
+from release.source.parquet import Described, Origin, ParquetSource, PinnedFile, assemble, describe, hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def open_hub(name: str, revision: str | None, request: Request) -> ParquetSource
         HubError: the Hub refused or failed.
     """
     dataset = resolve(name, revision)
-    listed = {file.path: file for file in dataset.files() if file.path.endswith(".parquet") and not _hidden(file.path)}
+    listed = {file.path: file for file in dataset.files() if file.path.endswith(".parquet") and not hidden(file.path)}
     if not listed:
         where = f"{name}@{dataset.commit}"
         raise SourceError(
@@ -78,10 +78,6 @@ def open_hub(name: str, revision: str | None, request: Request) -> ParquetSource
         check_path(path, name)
     files = [_pin(dataset, listed[path], split) for path, split in in_reading_order(listed, request, name)]
     return assemble(Origin("hub", name, dataset.commit), HubFiles(dataset), files, request)
-
-
-def _hidden(path: str) -> bool:
-    return any(part.startswith(".") for part in path.split("/"))
 
 
 def _pin(dataset: HubDataset, file: HubFile, split: str) -> tuple[PinnedFile, Described]:

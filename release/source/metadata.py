@@ -25,7 +25,7 @@ _LARGEST_EXACT = 1 << 53  # whole numbers that a float64 holds without loss
 _INT64 = range(-(1 << 63), 1 << 63)
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,18}")
 _FRACTION = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
-_TYPES = {bool: "bool", int: "int64", float: "float64", str: "string"}
+_ARROW: dict[type, pa.DataType] = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
 Record = tuple[int, dict[str, object]]
 
 
@@ -41,7 +41,17 @@ def read_metadata(path: Path, name: str, order: Sequence[str], known: AbstractSe
     Raises:
         SourceError: a line cannot be read, names a missing file or one again, or a column mixes types.
     """
-    by_image: dict[str, Record] = {}
+    by_image = _by_image(path, name, known)
+    columns = dict.fromkeys(column for _, record in by_image.values() for column in record)
+    if not all(column and column.isprintable() for column in columns):
+        raise SourceError("a column of the metadata has no usable name", where=name, expected="printable characters")
+    records = [by_image.get(image, (0, {})) for image in order]
+    convert = _json_column if name.endswith(".jsonl") else _csv_column
+    return pa.table({column: convert(column, records, name) for column in columns})
+
+
+def _by_image(path: Path, name: str, known: AbstractSet[str]) -> dict[str, Record]:
+    found: dict[str, Record] = {}
     folder = PurePosixPath(name).parent
     reader = _json_lines if name.endswith(".jsonl") else _csv_lines
     for line, record in reader(path, name):
@@ -49,15 +59,10 @@ def read_metadata(path: Path, name: str, order: Sequence[str], known: AbstractSe
         image = str(folder / file_name) if isinstance(file_name, str) else ""
         if image not in known:
             raise SourceError("the metadata names an image that is not there", where=f"{name}, line {line}", found=_shown(file_name))
-        if image in by_image:
+        if image in found:
             raise SourceError("the metadata names an image twice", where=f"{name}, line {line}", found=_shown(file_name))
-        by_image[image] = (line, record)
-    columns = dict.fromkeys(column for _, record in by_image.values() for column in record)
-    if not all(column and column.isprintable() for column in columns):
-        raise SourceError("a column of the metadata has no usable name", where=name, expected="printable characters")
-    records = [by_image.get(image, (0, {})) for image in order]
-    convert = _json_column if name.endswith(".jsonl") else _csv_column
-    return pa.table({column: convert(column, records, name) for column in columns})
+        found[image] = (line, record)
+    return found
 
 
 def _shown(value: object) -> str:
@@ -125,39 +130,53 @@ def _lines(path: Path, name: str) -> Iterator[str]:
 
 def _json_column(column: str, records: Sequence[Record], name: str) -> pa.Array:
     values = [record.get(column) for _, record in records]
-    kinds: dict[str, int] = {}
+    kind = _json_kind(column, records, name)
+    try:
+        if kind is float:
+            return pa.array([float(value) if isinstance(value, int) else value for value in values], pa.float64())
+        return pa.array(values, _ARROW[kind])
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
+        raise SourceError(f"column {column!r} of the metadata cannot be kept", where=name, found=str(error).splitlines()[0]) from error
+
+
+def _json_kind(column: str, records: Sequence[Record], name: str) -> type:
+    """Return the one type of a column's values; text for a column of nulls.
+
+    Raises:
+        SourceError: there are more, or values that are lists or objects.
+    """
+    first: dict[type, int] = {}
+    exact = True
     for line, record in records:
         value = record.get(column)
         if value is not None:
-            kinds.setdefault(_TYPES.get(type(value), type(value).__name__), line)
-    if kinds.keys() == {"int64", "float64"} and all(abs(value) <= _LARGEST_EXACT for value in values if isinstance(value, int)):
-        return pa.array([None if value is None else float(value) for value in values], pa.float64())  # type: ignore[arg-type]
-    kind, line = next(iter(kinds.items()), ("string", 0))
-    expected = "one of bool, whole number, number, text in the whole column"
-    if len(kinds) > 1 or kind not in _TYPES.values():
-        (other, place) = list(kinds.items())[-1]
-        found = f"{other}, and {kind} in line {line}" if len(kinds) > 1 else kind
-        raise SourceError(f"column {column!r} of the metadata mixes types", where=f"{name}, line {place}", expected=expected, found=found)
-    try:
-        return pa.array(values, getattr(pa, "bool_" if kind == "bool" else kind)())
-    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
-        raise SourceError(f"column {column!r} of the metadata cannot be kept", where=name, found=str(error).splitlines()[0]) from error
+            first.setdefault(type(value), line)
+            exact = exact and (not isinstance(value, int) or abs(value) <= _LARGEST_EXACT)
+    kinds = list(first)
+    if not kinds or (len(kinds) == 1 and kinds[0] in _ARROW):
+        return kinds[0] if kinds else str
+    if set(kinds) == {int, float} and exact:
+        return float
+    found = f"{kinds[-1].__name__}" + (f", and {kinds[0].__name__} in line {first[kinds[0]]}" if len(kinds) > 1 else "")
+    where, expected = f"{name}, line {first[kinds[-1]]}", "one of bool, whole number, number, text in the whole column"
+    raise SourceError(f"column {column!r} of the metadata mixes types", where=where, expected=expected, found=found)
 
 
 def _csv_column(column: str, records: Sequence[Record], _: str) -> pa.Array:
     texts = [str(record.get(column) or "") for _, record in records]
     present = [text for text in texts if text]
+    for is_written_so, parse, kind in _CSV_TYPES:
+        if present and all(is_written_so(text) for text in present):
+            return pa.array([parse(text) if text else None for text in texts], kind)
+    return pa.array([text or None for text in texts], pa.string())
 
-    def converted(parse: Callable[[str], object], kind: pa.DataType) -> pa.Array:
-        return pa.array([parse(text) if text else None for text in texts], kind)
 
-    if present and all(text.lower() in ("true", "false") for text in present):
-        return converted(lambda text: text.lower() == "true", pa.bool_())
-    if present and all(_WHOLE.fullmatch(text) and int(text) in _INT64 for text in present):
-        return converted(int, pa.int64())
-    if present and all(_is_number(text) for text in present):
-        return converted(float, pa.float64())
-    return converted(str, pa.string())
+def _is_bool(text: str) -> bool:
+    return text.lower() in ("true", "false")
+
+
+def _is_whole(text: str) -> bool:
+    return bool(_WHOLE.fullmatch(text)) and int(text) in _INT64
 
 
 def _is_number(text: str) -> bool:
@@ -165,3 +184,10 @@ def _is_number(text: str) -> bool:
     if not _FRACTION.fullmatch(text):
         return False
     return math.isfinite(value := float(text)) and (abs(value) <= _LARGEST_EXACT or not text.lstrip("-").isdigit())
+
+
+_CSV_TYPES: tuple[tuple[Callable[[str], bool], Callable[[str], object], pa.DataType], ...] = (
+    (_is_bool, lambda text: text.lower() == "true", pa.bool_()),
+    (_is_whole, int, pa.int64()),
+    (_is_number, float, pa.float64()),
+)

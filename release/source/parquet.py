@@ -326,23 +326,32 @@ def _spans(unit: Unit) -> tuple[Span, ...]:
 
 def _find(path: Path) -> tuple[Path, list[str]]:
     """Return the source's folder and the paths of its Parquet files relative to it."""
-    if path.is_dir():
-        root, found = path, sorted(path.rglob("*.parquet"))
-    elif path.is_file():
+    if path.is_file():
         return path.parent, [path.name]
-    elif glob.has_magic(str(path)):
-        root = next(parent for parent in path.parents if not glob.has_magic(str(parent)))
-        found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207  (the pattern is a whole path)
-    else:
-        raise SourceError("the source is not there", where=str(path), expected="a file, a folder or a glob", next_step="check the plan")
+    root, found = _below(path)
     names = [file.relative_to(root).as_posix() for file in found if file.is_file()]
-    names = [name for name in names if not any(part.startswith(".") for part in name.split("/"))]
+    names = [name for name in names if not hidden(name)]
     if not names:
         raise SourceError("the source has no Parquet files", where=str(path), expected="*.parquet", next_step="check the path in the plan")
     for name in names:
         if not Path(os.path.realpath(root / name)).is_relative_to(os.path.realpath(root)):
             raise SourceError("a source file is a link that leads out of the source", where=name, next_step="copy the file into the folder")
     return root, names
+
+
+def _below(path: Path) -> tuple[Path, list[Path]]:
+    """Return the folder and the files that a folder or a glob means."""
+    if path.is_dir():
+        return path, sorted(path.rglob("*.parquet"))
+    if glob.has_magic(str(path)):
+        root = next(parent for parent in path.parents if not glob.has_magic(str(parent)))
+        return root, sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207  (the pattern is a whole path)
+    raise SourceError("the source is not there", where=str(path), expected="a file, a folder or a glob", next_step="check the plan")
+
+
+def hidden(path: str) -> bool:
+    """Tell whether a relative path has a part that begins with a dot."""
+    return any(part.startswith(".") for part in path.split("/"))
 
 
 def _pin(root: Path, name: str, split: str) -> tuple[PinnedFile, Described]:
