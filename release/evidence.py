@@ -213,7 +213,7 @@ def _table_entries(header: dict[str, object], where: str) -> list[tuple[str, int
     found: list[tuple[str, int, str]] = []
     for entry in entries if isinstance(entries, list) else [None]:
         match entry:
-            case {"name": str(name), "bytes": int(size), "sha256": str(sha256)} if len(entry) == 3:
+            case {"name": str(name), "bytes": int(size), "sha256": str(sha256), **rest} if not rest:
                 found.append((name, size, sha256))
             case _:
                 raise EvidenceError("the header of the sealed tier is not in its form", where=where, expected="tables: name, bytes, sha256")

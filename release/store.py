@@ -11,8 +11,9 @@ import ctypes
 import errno
 import hashlib
 import os
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -34,6 +35,7 @@ from audit_logs.store import (
 
 __all__ = [
     "check_private",
+    "copy_folder",
     "file_sha256",
     "fsync_folder",
     "lock",
@@ -78,6 +80,31 @@ def file_sha256(path: Path) -> str:
     except OSError as error:
         raise StoreError(f"could not read {path.name}: {error.strerror}", where=str(path)) from error
     return digest.hexdigest()
+
+
+def copy_folder(source: Path, destination: Path, *, leave_out: Collection[str] = ()) -> None:
+    """Copy a folder's files, durably, into a folder that is not there yet.
+
+    Args:
+        source: the folder; it holds no symbolic links.
+        destination: where the copy goes.
+        leave_out: names directly below `source` that are not copied.
+
+    Raises:
+        StoreError: a file could not be read or written; the copy is then incomplete, for the caller to delete.
+    """
+    make_folder(destination)
+    for path in sorted(source.rglob("*")):
+        relative = path.relative_to(source)
+        if relative.parts[0] in leave_out:
+            continue
+        if path.is_symlink() or not (path.is_dir() or path.is_file()):
+            raise StoreError("only files and folders are copied", where=str(path), expected="a file", found="a link or a special file")
+        if path.is_dir():
+            make_folder(destination / relative)
+            continue
+        with path.open("rb") as file, open_new(destination / relative) as copy:
+            shutil.copyfileobj(file, copy, CHUNK)
 
 
 def swap_folder(staging: Path, destination: Path) -> bool:

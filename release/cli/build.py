@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--previous", type=FOLDER, help="The line's last release, or a candidate of it that was never published.")
 @click.option("--released", type=FOLDER, help="The line's last release, where --previous is a candidate.")
 @click.option("--workers", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="one for each core", help="Worker processes.")
-def build(output: Output, plan: Path, out: Path, **options: object) -> None:
+def build(output: Output, plan: Path, out: Path, **options: Any) -> None:  # noqa: ANN401  (click has checked their types)
     """Screen the source that PLAN names and write a signed candidate.
 
     The candidate is not public: it holds sealed evidence for the auditors. A build that was interrupted goes on where it was when
@@ -37,18 +37,18 @@ def build(output: Output, plan: Path, out: Path, **options: object) -> None:
     """
     from release.build import Request, build
 
-    request = Request(plan=plan, out=out.absolute(), **options)  # type: ignore[arg-type]  (click made them of these types)
+    request = Request(plan=plan, out=out.absolute(), **options)
     built = build(request, progress=_progress(output))
     for warning in built.warnings:
         output.warn(f"not yet publishable: {warning}")
     output.result(_as_json(built), _in_words(built))
 
 
-def _progress(output: Output) -> Callable[[int], AbstractContextManager[Callable[[int], None]]]:
+def _progress(output: Output) -> Callable[[int], AbstractContextManager[Callable[[int], object]]]:
     @contextmanager
-    def show(rows: int) -> Iterator[Callable[[int], None]]:
+    def show(rows: int) -> Iterator[Callable[[int], object]]:
         with output.progress("screening", total=rows, unit="rows") as bar:
-            yield lambda done: bar.update(done) and None
+            yield bar.update
 
     return show
 

@@ -1,0 +1,45 @@
+"""What is known when a candidate is built, gathered for its card and its Croissant description.
+
+Public counts only: per step and for the whole. Nothing here is per shard, per reason or per row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from audit_logs.manifest import Field, Shard, SourcePin
+from audit_logs.statement import ListUse, Tool
+from audit_logs.trust import Policy
+from release.plan import Columns
+
+
+@dataclass(frozen=True, slots=True)
+class StepFacts:
+    """One step: its name and kind, what its verdicts cover, its canonical parameters, its lists, and its public counts."""
+
+    name: str
+    kind: str
+    covers: str
+    parameters: Mapping[str, object]
+    lists: tuple[ListUse, ...]
+    removed: int
+    unscreenable: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the card and the Croissant description tell."""
+
+    name: str
+    version: str
+    license: str
+    source: SourcePin
+    schema: tuple[Field, ...]
+    columns: Columns
+    shards: tuple[Shard, ...]
+    rows: int
+    steps: tuple[StepFacts, ...]
+    policy: Policy
+    auditors: tuple[str, ...]
+    tool: Tool

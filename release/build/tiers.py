@@ -1,0 +1,83 @@
+"""The two evidence tiers of a candidate, put together from the private tables of its shards (SPEC.md section 15)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from release import evidence, store, table
+from release.build.prepare import Prepared
+from release.evidence import Tier
+from release.ledger import COUNTS, LISTS, POSITIONS, kept_schema, removed_schema
+from release.receipt import Receipt
+from release.screen import conventions_of
+
+ENTRIES = 65_536  # list entries to a batch
+
+
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """What the tiers carry beside tables: the two keys, and the sha256 of the manifest they speak of."""
+
+    row_key: bytes
+    match_key: bytes
+    manifest: str
+
+
+def seal_all(prepared: Prepared, receipts: Sequence[Receipt], sealing: Sealing, work: Path) -> None:
+    """Write `evidence/rows.age` and `evidence/matches.age` below `work/tree`.
+
+    The first is for every auditor of the trust file, the second for those with tier matches; both for the reporting officer.
+    """
+    conventions = conventions_of(prepared.steps)
+    links = ("url", "domain") if prepared.plan.columns.url else ()
+    schemas = {"positions": POSITIONS, "kept": kept_schema(conventions, links), "removed": removed_schema(conventions, links)}
+    tables = {name: _gather(work, name, schema, receipts) for name, schema in schemas.items()}
+    tables["counts"] = _write(work / "counts.parquet", COUNTS, [_counts(receipts)])
+    tables["lists"] = _write(work / "lists.parquet", LISTS, _entries(prepared, sealing.match_key))
+    officer = prepared.trust.officer
+    everyone = [auditor.recipient for auditor in prepared.trust.auditors]
+    trusted = [auditor.recipient for auditor in prepared.trust.auditors if auditor.tier == "matches"]
+    folder = work / "tree" / "evidence"
+    store.make_folder(folder)
+    rows = Tier("rows", sealing.manifest, sealing.row_key)
+    matches = Tier("matches", sealing.manifest, sealing.match_key)
+    evidence.seal(folder / "rows.age", rows, [(name, tables[name]) for name in ("positions", "kept")], [*everyone, officer])
+    evidence.seal(folder / "matches.age", matches, [(name, tables[name]) for name in ("removed", "counts", "lists")], [*trusted, officer])
+
+
+def _gather(work: Path, name: str, schema: pa.Schema, receipts: Sequence[Receipt]) -> Path:
+    shards = (work / f"{receipt.unit:05d}.{name}.parquet" for receipt in receipts)
+    return _write(work / f"{name}.parquet", schema, (batch for path in shards for batch in table.read_sealed_table(path)))
+
+
+def _write(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Path:
+    table.write_sealed_table(path, schema, batches)
+    return path
+
+
+def _counts(receipts: Sequence[Receipt]) -> pa.RecordBatch:
+    rows = [
+        (receipt.unit, number, reason, count)
+        for receipt in receipts
+        for number, tally in enumerate(receipt.tallies, 1)
+        for reason, count in (("", tally.removed), *tally.unscreenable.items())
+    ]
+    return pa.RecordBatch.from_pylist([dict(zip(COUNTS.names, row, strict=True)) for row in rows], schema=COUNTS)
+
+
+def _entries(prepared: Prepared, match_key: bytes) -> Iterator[pa.RecordBatch]:
+    for number, step in enumerate(prepared.steps, 1):
+        for used in step.lists:
+            for kind in sorted(used.entries):
+                yield from _batches(number, used.name, kind, list(used.keyed_entries(match_key, kind)))
+
+
+def _batches(step: int, name: str, kind: str, entries: Sequence[bytes]) -> Iterator[pa.RecordBatch]:
+    for start in range(0, len(entries), ENTRIES):
+        chunk = entries[start : start + ENTRIES]
+        columns = [pa.array([value] * len(chunk), LISTS.field(i).type) for i, value in enumerate((step, name, kind))]
+        yield pa.record_batch([*columns, pa.array(chunk, pa.binary())], schema=LISTS)
