@@ -387,13 +387,25 @@ def describe(file: Path | pa.NativeFile, name: str) -> Described:
 
 
 def _features(schema: pa.Schema) -> dict[str, object]:
-    """Return the features that `datasets` left in a file's metadata; {} if there are none that can be read."""
+    """Return what `datasets` left in a file's metadata and Arrow's types do not tell: images, and the names of labels.
+
+    Nothing else is passed on: a feature that a reader does not know would keep it from loading the release.
+    """
     try:
-        value = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-        features = value["info"]["features"]
+        features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return {}
-    return {name: feature for name, feature in features.items() if name in schema.names} if isinstance(features, dict) else {}
+    found = {name: _feature(features.get(name)) for name in schema.names} if isinstance(features, dict) else {}
+    return {name: feature for name, feature in found.items() if feature is not None}
+
+
+def _feature(value: object) -> dict[str, object] | None:
+    match value:
+        case {"_type": "Image"}:
+            return {"_type": "Image"}
+        case {"_type": "ClassLabel", "names": [*names]} if all(isinstance(name, str) for name in names) and len(set(names)) == len(names):
+            return {"_type": "ClassLabel", "names": names}
+    return None
 
 
 def open_parquet(file: Path | pa.NativeFile) -> pq.ParquetFile:

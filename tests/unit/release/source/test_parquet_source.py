@@ -180,6 +180,24 @@ def test_files_of_datasets_keep_their_features(tmp_path: Path) -> None:
     assert source.features["label"] == {"names": ["cat", "tree"], "_type": "ClassLabel"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"no json",
+        b"[]",
+        b'{"info": {"features": []}}',
+        b"[" * 100_000,
+        b'{"info": {"features": {"caption": {"_type": "Unheard"}}}}',
+        b'{"info": {"features": {"caption": {"_type": "ClassLabel", "names": ["a", "a"]}, "gone": {"_type": "Image"}}}}',
+    ],
+)
+def test_features_that_would_keep_a_reader_from_loading_are_left_out(tmp_path: Path, text: bytes) -> None:
+    """A source's metadata is foreign: what a reader does not know, or would choke on, is not passed on."""
+    found = pa.table({"image": [b"x"], "caption": ["c"]}).replace_schema_metadata({b"huggingface": text})
+    pq.write_table(found, tmp_path / "a.parquet")
+    assert open_path(tmp_path, "auto", request()).features == {}
+
+
 def test_rows_do_not_depend_on_batch_size_and_sources_travel(tmp_path: Path) -> None:
     """Row digests are the same for any batch size, also from a pickled source in a spawned process."""
     write(tmp_path / "a.parquet", [f"{i}" * (i % 40) for i in range(500)], group_rows=100)
