@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from release.steps import KEPT, REMOVED, UNSCREENABLE, Rows, Verdicts
 
 from release.account import Tally, add_up, check_balance, check_hiding, judge
 from release.errors import BuildError, ScreeningError
+from release.steps import KEPT, REMOVED, UNSCREENABLE, Rows, Verdicts
 
 
 def rows(n: int, problems: Mapping[int, str] | None = None) -> Rows:
