@@ -20,6 +20,7 @@ class ImportRequest:
         format: `text` or `csv`; None goes by the file's ending.
         type: type of the values; None goes by length (text) or header (csv).
         columns: csv only: the header of the column of each type.
+        replace: whether a list of this name may be there; it is then replaced.
     """
 
     name: str
@@ -28,6 +29,7 @@ class ImportRequest:
     format: str | None = None
     type: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    replace: bool = False
 
 
 @dataclass(frozen=True, slots=True)

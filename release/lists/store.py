@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -26,7 +26,12 @@ from release.lists.report import MOST_LINES, ImportReport, ImportRequest, Reject
 from release.lists.stored import RECORD, Record, StoredList, index_path, new_index
 
 FORMATS = ("text", "csv")
+Tick = Callable[[int], object]
 _NAME = re.compile("[a-z0-9][a-z0-9-]{0,62}")
+
+
+def _unseen(_: int) -> None:
+    """Show no progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ class ListStore:
             _clear(self.path / name)
             store.fsync_folder(self.path)
 
-    def import_file(self, path: Path, request: ImportRequest, today: date, *, replace: bool = False) -> ImportReport:
+    def import_file(self, path: Path, request: ImportRequest, today: date, tick: Tick = _unseen) -> ImportReport:
         """Add a list from a file, or put it in the place of the one that has its name.
 
         Lines that hold no usable value are left out and reported by number and reason.
@@ -86,35 +91,35 @@ class ListStore:
             path: the list file.
             request: how to read it, and what to call the list.
             today: a vintage may not lie after it.
-            replace: whether a list of this name may be there.
+            tick: told the number of values after each batch.
 
         Raises:
             ListError: the request or the file is refused; nothing is stored then, and what was there stays.
             StoreError: the store cannot be written, or others can look into it.
         """
-        self._check(request, today, replace=replace)
+        self._check(request, today)
         gathered = _Gathered()
         for batch in _batches(path, request):
-            gathered.add(batch)
+            tick(gathered.add(batch))
         return self._keep(request, gathered, path.name)
 
-    def extend(self, path: Path, request: ImportRequest, today: date) -> ImportReport:
+    def extend(self, path: Path, request: ImportRequest, today: date, tick: Tick = _unseen) -> ImportReport:
         """Add the entries of a file to those of a list that is there.
 
         Raises:
-            ListError: as `import_file`; there is no such list, or it is newer than the file.
+            ListError: as `import_file`; there is no such list.
             StoreError: as `import_file`.
         """
-        self._check(request, today, replace=True)
+        self._check(request, today)
         gathered = _Gathered()
         old = self.open(request.name)
         for kind in old.entries:
             gathered.parts[kind] = [np.array(chunk) for chunk in old.raw_entries(kind)]
         for batch in _batches(path, request):
-            gathered.add(batch)
+            tick(gathered.add(batch))
         return self._keep(request, gathered, path.name)
 
-    def _check(self, request: ImportRequest, today: date, *, replace: bool) -> None:
+    def _check(self, request: ImportRequest, today: date) -> None:
         if not _NAME.fullmatch(request.name):
             raise ListError(
                 "a list cannot have this name", expected="lower-case letters, digits and hyphens", found=repr(request.name)[:80]
@@ -123,7 +128,7 @@ class ListStore:
             raise ListError(
                 "the vintage lies in the future", where=f"list {request.name}", expected=f"up to {today}", found=str(request.vintage)
             )
-        if not replace and request.name in self.names():
+        if not request.replace and request.name in self.names():
             raise ListError(
                 f"there is a list {request.name!r} already",
                 where=str(self.path),
@@ -182,15 +187,16 @@ class _Gathered:
         """The number of entries, duplicates counted."""
         return sum(len(part) for parts in self.parts.values() for part in parts)
 
-    def add(self, batch: Batch) -> None:
-        """Take up a batch of lines."""
+    def add(self, batch: Batch) -> int:
+        """Take up a batch of values and return how many it has."""
         if isinstance(batch, Refused):
             self._reject(batch.lines)
-            return
+            return len(batch.lines)
         converted = convert(batch.kind, batch.values)
         if len(converted.entries):
             self.parts.setdefault(batch.kind, []).append(converted.entries)
         self._reject([(batch.lines[index], f"{batch.kind}: {reason}") for index, reason in sorted(converted.refused.items())])
+        return len(batch.values)
 
     def take(self, kind: str) -> Entries:
         """Return all entries of one type."""

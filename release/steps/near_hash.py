@@ -72,8 +72,9 @@ class NearHash:
             hits = np.zeros(rows.n, np.bool_)
             for convention in self.conventions:
                 waiting = open_rows[owners] & ~hits[owners]
-                near = self.indexes[used.name].any_within(prints.pdq[convention][frames[waiting]], self.parameters.distance)
-                hits[owners[waiting][near]] = True
+                if waiting.any():
+                    near = self.indexes[used.name].any_within(prints.pdq[convention][frames[waiting]], self.parameters.distance)
+                    hits[owners[waiting][near]] = True
             sheet.remove(hits, used.name)
             open_rows &= ~hits
         hashed = np.zeros(rows.n, np.bool_)

@@ -1,0 +1,62 @@
+"""`release trust`: show a trust file, and add auditors to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from release.cli._command import FOLDER, CommandGroup, command
+from release.cli._output import Output
+
+trust = CommandGroup("trust", summary="Make and change trust files.", examples=("release trust add-auditor trust.json auditor.json",))
+
+
+@command("add-auditor", examples=("release trust add-auditor trust.json auditor.json --tier matches",))
+@click.argument("file", type=FOLDER, metavar="TRUST")
+@click.argument("card", type=FOLDER, metavar="CARD")
+@click.option(
+    "--tier", type=click.Choice(["rows", "matches"]), default="rows", show_default=True, help="Evidence that the auditor may open."
+)
+def add_auditor(output: Output, file: Path, card: Path, tier: Literal["rows", "matches"]) -> None:
+    """Name the auditor of CARD in TRUST.
+
+    A trust file by which nobody can verify yet is completed in place; a complete one gets its next version, which names the one before.
+    """
+    from release import store, trustfile
+
+    new = trustfile.read_card(store.read_file(card, trustfile.CARD_LIMIT), str(card))
+    changed = trustfile.with_auditor(trustfile.read(file), new, tier)
+    trustfile.write(file, changed)
+    missing = trustfile.missing(changed)
+    for fault in missing:
+        output.warn(f"nobody can verify by this file yet: {fault}")
+    output.result(
+        {"trust": str(file), "version": changed.version, "digest": changed.digest, "auditors": len(changed.auditors), "missing": missing},
+        f"{new.organisation} is auditor {len(changed.auditors)} of {file} (version {changed.version}, sha256 {changed.digest}).",
+    )
+
+
+@command("show", examples=("release trust show trust.json",))
+@click.argument("file", type=FOLDER, metavar="TRUST")
+def show(output: Output, file: Path) -> None:
+    """Show whom a trust file names, its digest, and what it still lacks."""
+    from release import trustfile
+
+    read = trustfile.read(file)
+    missing = trustfile.missing(read)
+    lines = [
+        f"{read.name}, version {read.version}, sha256 {read.digest}, expires {read.expires}",
+        *(f"auditor {one.organisation} ({one.key}), tier {one.tier}" for one in read.auditors),
+        f"policy: {read.policy.opinions} opinions, {read.policy.matches} of them with tier matches, quorum {read.policy.quorum}",
+        *(f"lacks: {fault}" for fault in missing),
+    ]
+    auditors = [{"organisation": one.organisation, "key": one.key, "tier": one.tier} for one in read.auditors]
+    output.result(
+        {"name": read.name, "version": read.version, "digest": read.digest, "auditors": auditors, "missing": missing}, "\n".join(lines)
+    )
+
+
+trust.add_command(add_auditor)
+trust.add_command(show)
