@@ -9,6 +9,7 @@ Source of the geometry: facebook/ThreatExchange, pdq/cpp/downscaling (window = c
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,6 +21,8 @@ SIDE = 64
 
 NEAREST_SIDE = 512
 """What the C++ reference resizes both sides to, by nearest neighbour, once one of them is longer."""
+
+_CUBIC_REACH = 2.0  # of the bicubic kernel, in lines of the result
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,64 @@ def nearest_taps(length: int) -> Taps:
     """Return the operator along an axis of `length` pixels that is first brought to 512 by nearest neighbour."""
     resized = taps(NEAREST_SIDE)
     return Taps(resized.index * length // NEAREST_SIDE, resized.weight)
+
+
+@lru_cache(maxsize=4096)
+def thumbnail_taps(length: int, target: int) -> Taps:
+    """Return the operator along an axis of `length` pixels that Pillow's thumbnail first brings to `target` pixels.
+
+    Pillow averages whole cells of pixels while that leaves at least twice the target, and then interpolates with a bicubic
+    kernel; the operator leaves out its rounding to whole grey levels. Source: Pillow, Image.thumbnail with reducing_gap 2.
+    """
+    cell = max(int(length / target / 2.0), 1)
+    first, cubic = _bicubic(-(-length // cell), length / cell, target)
+    small = taps(target)
+    base = first[small.index.min(axis=1)]
+    reach = int((first[small.index].max(axis=1) - base).max()) + cubic.shape[1]
+    weight = np.zeros((SIDE, reach))
+    for tap in range(small.index.shape[1]):
+        line = small.index[:, tap]
+        places = (first[line] - base)[:, None] + np.arange(cubic.shape[1])
+        weight[np.arange(SIDE)[:, None], places] += small.weight[:, tap, None] * cubic[line]
+    index = (base[:, None] + np.arange(reach))[:, :, None] * cell + np.arange(cell)
+    held = np.maximum((index < length).sum(axis=2, keepdims=True), 1)  # the last cell may be cut off
+    spread = np.where(index < length, weight[:, :, None] / held, 0.0)
+    return Taps(np.minimum(index, length - 1).reshape(SIDE, -1), spread.reshape(SIDE, -1).astype(np.float32))
+
+
+def thumbnail_size(rows: int, columns: int) -> tuple[int, int]:
+    """Return (rows, columns) of Pillow's thumbnail of a picture with a side above 512: the longer side becomes 512."""
+    longer, shorter = max(rows, columns), min(rows, columns)
+    exact = NEAREST_SIDE * shorter / longer
+    choices = (math.floor(exact), math.ceil(exact))
+    aspect = columns / rows
+
+    def error(side: int) -> float:
+        """Return how far the aspect of a thumbnail with this shorter side is off, as Pillow counts it."""
+        return abs(aspect - (side / NEAREST_SIDE if rows > columns else NEAREST_SIDE / max(side, 1)))
+
+    side = max(min(choices, key=error), 1)
+    return (NEAREST_SIDE, side) if rows > columns else (side, NEAREST_SIDE)
+
+
+def _bicubic(held: int, extent: float, target: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return, for each of `target` lines, its first source line of `held` and the weights from there on, (target, k).
+
+    Args:
+        held: source lines there are.
+        extent: how much of them the picture covers, less than `held` where the last one is cut off.
+        target: lines wanted.
+    """
+    scale = max(extent / target, 1.0)
+    centre = (np.arange(target) + 0.5) * (extent / target)
+    first = np.maximum((centre - _CUBIC_REACH * scale + 0.5).astype(np.int64), 0)
+    end = np.minimum((centre + _CUBIC_REACH * scale + 0.5).astype(np.int64), held)
+    at = first[:, None] + np.arange(int((end - first).max()))
+    away = np.abs((at - centre[:, None] + 0.5) / scale)
+    near = (1.5 * away - 2.5) * away * away + 1.0
+    far = ((-0.5 * away + 2.5) * away - 4.0) * away + 2.0
+    weight = np.where(away < 1.0, near, np.where(away < _CUBIC_REACH, far, 0.0)) * (at < end[:, None])
+    return first, weight / weight.sum(axis=1, keepdims=True)
 
 
 def _count(at: NDArray[np.int64], left: int, right: int, length: int) -> NDArray[np.int64]:

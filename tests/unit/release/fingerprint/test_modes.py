@@ -136,3 +136,17 @@ def test_palette_with_transparency_is_hashed_by_its_colours(prints: Fingerprinte
     """A transparent palette entry takes away its own pixels only."""
     image = studio.image().quantize(200)
     check(prints, studio, studio.file(image, "PNG", transparency=3))
+
+
+@pytest.mark.parametrize("options", [{"keep_rgb": True}, {"subsampling": 0}, {"progressive": True}, {"subsampling": "4:1:1"}])
+def test_jpeg_of_any_layout_hashes_like_rgb(prints: Fingerprinter, studio: Any, options: dict[str, Any]) -> None:
+    """JPEG without colour transform, without or with coarse subsampling, progressive: the picture is the same."""
+    check(prints, studio, studio.file(studio.image(), "JPEG", quality=92, **options))
+
+
+def test_grey_decoding_of_jpeg_is_within_four_bits_of_colour(prints: Fingerprinter, studio: Any) -> None:
+    """Where `nearest-512` is not asked for, JPEG is decoded to grey, which moves a hash little."""
+    files = [studio.file(studio.image(seed), "JPEG", quality=85) for seed in range(8)]
+    with Fingerprinter(studio.limits(), ("full",), perceptual=True) as grey:
+        cheap = grey.run(files).pdq["full"][:, 0]
+    assert np.bitwise_count(cheap ^ prints.run(files).pdq["full"][:, 0]).sum(axis=1).max() <= 4

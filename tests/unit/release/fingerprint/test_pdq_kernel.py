@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from release.fingerprint import CONVENTIONS, pdq
-from release.fingerprint.taps import nearest_taps, taps
+from release.fingerprint.taps import nearest_taps, taps, thumbnail_size, thumbnail_taps
 
 
 def reference(pixels: Any) -> tuple[bytes, int]:
@@ -87,11 +88,31 @@ def test_nearest_convention_is_the_hash_of_the_resized_picture(studio: Any) -> N
     assert pdq.dihedral(pixels, "nearest-512")[0].tobytes() == pdq.dihedral(np.ascontiguousarray(resized))[0].tobytes()
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(513, 200), (700, 900), (1224, 1632), (2600, 520), (90, 3000), (1500, 1500)])
+def test_thumbnail_convention_is_the_hash_of_pillows_thumbnail(studio: Any, rows: int, columns: int) -> None:
+    """The operator that skips the thumbnail is within 4 bits of hashing the thumbnail, which is rounded to whole levels."""
+    pixels = studio.rgb(6, rows, columns)
+    thumbnail = Image.fromarray(pixels)
+    thumbnail.thumbnail((512, 512))
+    assert thumbnail.size == thumbnail_size(rows, columns)[::-1]
+    wanted = pdq.dihedral(np.ascontiguousarray(thumbnail))[0][0]
+    assert studio.distance(pdq.dihedral(pixels, "thumbnail-512")[0][0], wanted) <= 4
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(5, 6000), (6000, 5), (1, 900), (513, 1), (6, 513)])
+def test_strip_of_a_picture_is_hashed_under_every_convention(rows: int, columns: int) -> None:
+    """A very long and narrow picture breaks nothing."""
+    pixels = np.random.default_rng(rows).integers(0, 256, (rows, columns), dtype=np.uint8)
+    for codes, quality in pdq.conventions(pixels, CONVENTIONS).values():
+        assert codes.shape == (8, 32)
+        assert 0 <= quality <= 100
+
+
 @settings(max_examples=60, deadline=None)
 @given(length=st.integers(5, 9000))
 def test_operator_weights_sum_to_one_and_stay_inside(length: int) -> None:
     """Each sample is an average of lines of the picture."""
-    for operator in (taps(length), nearest_taps(length)):
+    for operator in (taps(length), nearest_taps(length), thumbnail_taps(length, max(length // 3, 1)), thumbnail_taps(length, length)):
         assert operator.index.min() >= 0
         assert operator.index.max() < length
         assert np.allclose(operator.weight.sum(axis=1), 1.0, atol=1e-5)
