@@ -50,7 +50,7 @@ def main() -> None:
     fields = json.loads(sys.argv[1])
     job = Job(**{**fields, "conventions": tuple(fields["conventions"])})
     Image.MAX_IMAGE_PIXELS = None  # our own limit is checked, on every frame
-    AvifImagePlugin.DECODE_MAX_THREADS = 1  # threads would take address space by the core
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # threads would take address space by the core
     warnings.simplefilter("ignore")
     _warm_up(job)
     _confine(job)
