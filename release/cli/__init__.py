@@ -1,6 +1,6 @@
 """The command line. Each command is one small file here, imported when it is called, so that `release --help` answers at once.
 
-Exit codes: 0, or the verdict of a verification (1 failed, 3 stale, 4 withdrawn, 5 incomplete); 1 for every error; 2 for a wrong call.
+Exit codes: 0, or the verdict of a verification (1 failed, 3 stale, 4 withdrawn, 5 incomplete); 1 for an error; 2 for a wrong call.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import click
 from audit_logs.errors import Problem
 from release.cli._command import CommandGroup
 from release.cli._output import Output, printable, requested
+from release.errors import UsageError
 
 __all__ = ["main", "run"]
 
@@ -97,7 +98,7 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return _reader_left()
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001  (the outermost frame: the one place that may)
-        return _report(_as_problem(error), output)
+        return _report(_as_problem(error), output, USAGE if isinstance(error, UsageError) else ERROR)
     return code
 
 
@@ -137,7 +138,7 @@ def _as_problem(error: BaseException) -> Problem:
     )
 
 
-def _report(problem: Problem, output: Output, code: int = ERROR) -> int:
+def _report(problem: Problem, output: Output, code: int) -> int:
     if output.debug:
         traceback.print_exc()
     faults = getattr(problem, "faults", ())

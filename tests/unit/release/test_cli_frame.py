@@ -17,7 +17,7 @@ from audit_logs.errors import Problem
 from release import cli
 from release.cli._command import command
 from release.cli._output import Output, printable, requested
-from release.errors import Fault, PlanError
+from release.errors import Fault, PlanError, UsageError
 
 Body = Callable[[Output], int | None]
 Install = Callable[[Body], None]
@@ -191,6 +191,8 @@ def test_a_wrong_call_is_2(install: Install, capsys: pytest.CaptureFixture[str])
     assert cli.run(["demo", "--no-such-option", "--format", "json"]) == 2
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "usage"
     assert cli.run(["no-such-command"]) == 2
+    install(fail_with(UsageError("the folder is not empty")))
+    assert cli.run(["demo"]) == 2
 
 
 def test_quiet_says_nothing(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
