@@ -11,6 +11,7 @@ PINS = pyproject.toml constraints.txt
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.run
+	rm -rf $(addprefix $(DEMO)/,institution auditor-1 auditor-2 trust.json published)
 	$(BIN)/release demo $(DEMO)
 
 test: $(VENV)/.test
