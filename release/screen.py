@@ -210,7 +210,7 @@ class _Output:
             unit=self._unit.index,
             rows=self._unit.rows,
             source_root=tree_root(digests).hex(),
-            keyed_roots=tuple(_keyed_roots(self._job.row_key, digests, steps, len(self_tests))),
+            keyed_roots=tuple(keyed_roots(self._job.row_key, digests, steps, len(self_tests))),
             shard=shard_entry(self._name, self._unit.split, self._data.close(), digests[steps == 0], self._job.plan.build.row_group_rows),
             tallies=tallies,
             self_tests=self_tests,
@@ -223,7 +223,8 @@ class _Output:
         self._ledger.discard()
 
 
-def _keyed_roots(row_key: bytes, digests: npt.NDArray[np.uint8], steps: npt.NDArray[np.int16], count: int) -> Iterator[str]:
+def keyed_roots(row_key: bytes, digests: npt.NDArray[np.uint8], steps: npt.NDArray[np.int16], count: int) -> Iterator[str]:
+    """Yield a shard's keyed root (hex) at each boundary, 0 to `count`; `steps` has the step that took a row, 0 for a kept one."""
     tree = KeyedTree(row_key, digests)
     yield tree.root().hex()
     for number in range(1, count + 1):

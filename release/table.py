@@ -338,6 +338,16 @@ def read_sealed_table(path: Path, columns: list[str] | None = None) -> Iterator[
         yield from file.iter_batches(_PRIVATE_GROUP_ROWS, columns=columns, use_threads=False)
 
 
+def read_whole(path: Path) -> pa.Table:
+    """Return a private table as a whole, with its schema also where it has no rows.
+
+    Raises:
+        FormatError: it is not a Parquet file, or a damaged one.
+    """
+    with _reading(path), pq.ParquetFile(path, pre_buffer=False) as file:
+        return file.read(use_threads=False)
+
+
 def read_groups(path: Path, schema: pa.Schema | None = None) -> Iterator[pa.RecordBatch]:
     """Yield one batch for each row group, in order, under a normalised schema; memory holds one row group at a time.
 

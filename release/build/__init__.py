@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +21,8 @@ from release.build.candidate import Keys, Screened, assemble
 from release.build.existing import existing
 from release.build.prepare import Request, context, prepare, unmet
 from release.errors import BuildError
+from release.receipt import Receipt
+from release.revise import second_pass
 from release.run import LocalEngine
 from release.screen import Job
 
@@ -88,8 +90,10 @@ def build(request: Request, *, clock: Clock = now_utc, progress: Progress = quie
         job = Job(prepared.plan, prepared.source, work, keys.row, context(prepared, keys.row), prepared.list_digests)
         units = prepared.source.units
         with progress(sum(unit.rows for unit in units)) as tick:
-            receipts = sorted(LocalEngine(request.workers).run(job, units, tick), key=lambda receipt: receipt.unit)
-        screened = Screened(tuple(receipts), add_up([receipt.tallies for receipt in receipts]), started, clock())
+            done = LocalEngine(request.workers).run(job, units, tick)
+            receipts: Sequence[Receipt] = sorted(done, key=lambda receipt: receipt.unit)
+        receipts = second_pass(job, prepared.steps, receipts)
+        screened = Screened(receipts, add_up([receipt.tallies for receipt in receipts]), started, clock())
         manifest = assemble(prepared, screened, keys, work)
         store.swap_folder(work / "tree", request.out)
         shutil.rmtree(work)

@@ -31,7 +31,6 @@ from release.build.facts import Facts, StepFacts
 from release.build.line import missing_since
 from release.build.prepare import Prepared, list_uses
 from release.errors import BuildError
-from release.ledger import PLACE, POSITIONS
 from release.receipt import Receipt
 from release.rows import commitment, dataset_root, schema_fields
 from release.steps import Step
@@ -104,18 +103,14 @@ def _check_hiding(prepared: Prepared, screened: Screened, work: Path, missing: i
     list_steps = [number for number, step in enumerate(prepared.steps, 1) if step.lists]
     kept, listed = [], []
     for receipt in screened.receipts:
-        positions = _table(work / f"{receipt.unit:05d}.positions.parquet", POSITIONS)
-        removed = _table(work / f"{receipt.unit:05d}.removed.parquet", PLACE)
+        positions = table.read_whole(work / f"{receipt.unit:05d}.positions.parquet")
+        removed = table.read_whole(work / f"{receipt.unit:05d}.removed.parquet")
         hits = pc.and_(pc.equal(removed["status"], "removed"), pc.is_in(removed["step"], pa.array(list_steps, pa.int32())))
         first = sum(other.rows for other in screened.receipts if other.unit < receipt.unit)
         kept.append(positions["digest"].filter(positions["kept"]))
         listed.append(positions["digest"].take(pc.subtract(removed["position"].filter(hits), first)))
     gone, by_lists = missing_since(prepared.line, _one(kept), _one(listed))
     check_hiding(gone, by_lists, "the previous release")
-
-
-def _table(path: Path, schema: pa.Schema) -> pa.Table:
-    return pa.Table.from_batches(table.read_sealed_table(path, schema.names), schema)
 
 
 def _one(chunks: Sequence[pa.ChunkedArray]) -> pa.Array:

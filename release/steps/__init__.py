@@ -59,15 +59,21 @@ def build_steps(plan: Plan, store: ListStore, today: date | None = None) -> tupl
         StepError: a step cannot work with its lists or columns.
     """
     factories = kinds()
-    steps = []
+    steps: list[Step] = []
     for step_plan in plan.steps:
         lists = tuple(store.open(name) for name in step_plan.lists)
         for used in lists:
             if today is not None:
                 used.check_age(today, plan.lists.max_age_days)
         step = factories[step_plan.kind].build(step_plan, lists, plan.columns)
-        if isinstance(step, Gathers):
-            raise StepError("no engine here makes a second pass over all shards", where=f"step {step.name}", code="step-gather")
+        if steps and isinstance(steps[-1], Gathers) and not isinstance(step, Gathers):
+            raise StepError(
+                "a step that gathers comes last, so that no later step screens what it takes",
+                where=f"step {steps[-1].name}",
+                expected="no other kind of step after it",
+                found=f"step {step.name}",
+                code="step-gather",
+            )
         steps.append(step)
     return tuple(steps)
 
