@@ -9,7 +9,7 @@ time, and what was seen of the log before. The rules, in order; the first sectio
     13.4   every entry is replayed; an unknown type or a newer trust file makes the verdict incomplete
     13.5   the manifest has its form, its name, numbers and roots that agree, and a candidate in the log
     13.6   the folder holds what it may hold; attestations, reports and opinions are the log's entries, byte for byte
-    13.7   every file and range has its size and digest (data is hashed here, before anything parses it)
+    13.7   every file has its size and digest (data is hashed here, before anything parses it)
     13.8   rows: the caller's `extra_checks`, for which the standard library does not suffice
     13.9   steps: names, plan, chain, counts, canaries, age of the lists
     13.10  the release follows the one before it in the log
