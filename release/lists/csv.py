@@ -46,7 +46,7 @@ def read(path: Path, columns: Mapping[str, str]) -> Iterator[Batch]:
 def _places(path: Path, header: Sequence[str], columns: Mapping[str, str]) -> dict[str, int]:
     """Return the place of each type's column."""
     folded = [cell.casefold() for cell in header]
-    wanted = {kind: name.casefold() for kind, name in columns.items()} or {kind: kind for kind in TYPES if kind in folded}
+    wanted = _wanted(folded, columns)
     absent = [name for kind, name in columns.items() if wanted[kind] not in folded]
     if absent or not wanted:
         raise ListError(
@@ -57,10 +57,16 @@ def _places(path: Path, header: Sequence[str], columns: Mapping[str, str]) -> di
             next_step="name the columns with --column TYPE=NAME",
             code="list-columns",
         )
-    twice = [name for name in wanted.values() if folded.count(name) > 1]
-    if twice:
+    if any(folded.count(name) > 1 for name in wanted.values()):
         raise ListError("two columns of the list file have one name", where=f"{path.name}, line 1", expected="one", code="list-columns")
     return {kind: folded.index(name) for kind, name in wanted.items()}
+
+
+def _wanted(folded: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
+    """Return the header of each type's column, in lower case: those asked for, else those that are a type's name."""
+    if columns:
+        return {kind: name.casefold() for kind, name in columns.items()}
+    return {kind: kind for kind in TYPES if kind in folded}
 
 
 def _batches(rows: Sequence[tuple[int, list[str]]], places: Mapping[str, int], width: int) -> Iterator[Batch]:

@@ -124,7 +124,7 @@ def _decode_links(kind: str, values: Sequence[bytes]) -> tuple[Entries, dict[int
     refused: dict[int, str] = {}
     entries = np.zeros((len(values), WIDTHS[kind]), np.uint8)
     for index, value in enumerate(values):
-        text = urls.canonical(value.decode()) if kind == "url" else urls.domain(value.decode())
+        text = urls.listed(value.decode()) if kind == "url" else urls.domain(value.decode())
         if text is None:
             refused[index] = NOT_URL if kind == "url" else NOT_DOMAIN
         else:

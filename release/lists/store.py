@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -212,14 +212,16 @@ def _batches(path: Path, request: ImportRequest) -> Iterator[Batch]:
     types = {kind for kind in (request.type, *request.columns) if kind}
     if form not in FORMATS or types - set(TYPES):
         raise ListError("a list file is not read this way", expected=f"format {' or '.join(FORMATS)}; types {', '.join(TYPES)}")
-    if form == "text":
-        if request.columns:
-            raise ListError("a text list has no columns", where=path.name, next_step="leave --column away, or say --format csv")
-        return text.read(path, request.type)
+    if form == "text" and request.columns:
+        raise ListError("a text list has no columns", where=path.name, next_step="leave --column away, or say --format csv")
+    return text.read(path, request.type) if form == "text" else csv.read(path, _columns(path, request))
+
+
+def _columns(path: Path, request: ImportRequest) -> Mapping[str, str]:
+    """Return the columns of a CSV list; a type without a column is a column of its name."""
     if request.type and request.columns.keys() - {request.type}:
         raise ListError("the columns contradict the type", where=path.name, next_step="leave --type away", code="list-type")
-    columns = request.columns or ({request.type: request.type} if request.type else {})
-    return csv.read(path, columns)
+    return request.columns or ({request.type: request.type} if request.type else {})
 
 
 def _clear(folder: Path) -> None:

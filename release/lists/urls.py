@@ -25,7 +25,7 @@ def canonical(url: str, tracking: Sequence[str] = ()) -> str | None:
     """Return the one form of a link, or None if it is no web address.
 
     Args:
-        url: a link; without a scheme it is read as `https`.
+        url: a link, with its scheme: without one it may as well be the name of a file.
         tracking: names of query parameters to leave out, in lower case; a final `*` stands for any end.
     """
     text, before = _spelled(url), None
@@ -38,6 +38,12 @@ def canonical(url: str, tracking: Sequence[str] = ()) -> str | None:
     return _without(text, tracking) if tracking else text
 
 
+def listed(text: str) -> str | None:
+    """Return the one form of a link in a list, where one without a scheme is read as `https`; None if it is no web address."""
+    bare = text.strip()
+    return canonical(f"https://{bare}" if _BARE.fullmatch(bare) else bare)
+
+
 def host(url: str) -> str | None:
     """Return the canonical host name of a link, or None if it is no web address."""
     parsed = _parsed(url)
@@ -47,7 +53,7 @@ def host(url: str) -> str | None:
 def domain(name: str) -> str | None:
     """Return the canonical form of a domain name, or None if it is none or has one label only."""
     text = name.strip()
-    if not text or re.search(r"[\s/?#:@\\\[\]%]", text):
+    if not text or re.search(r"[\s/?#:@\\\[\]%*]", text):
         return None
     found = host(f"https://{text}/")
     return found if found is not None and "." in found else None
@@ -69,7 +75,7 @@ def _parsed(url: str) -> ada_url.URL | None:
     if not text or len(text) > MOST:
         return None
     try:
-        parsed = ada_url.URL(f"https://{text}" if _BARE.fullmatch(text) else text)
+        parsed = ada_url.URL(text)
         if parsed.protocol not in _SCHEMES:
             return None
         parsed.username = parsed.password = parsed.hash = ""
