@@ -7,7 +7,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet install --constra
 # What decides whether an environment is still the right one; a second run that finds nothing changed installs nothing.
 PINS = pyproject.toml constraints.txt
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check docs vectors clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.run
@@ -23,6 +23,12 @@ check: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/test_import_rules.py tests/test_docs.py
+
+docs: $(VENV)/.run
+	$(BIN)/python scripts/make_command_docs.py
+
+vectors: $(VENV)/.run
+	$(BIN)/python scripts/make_vectors.py
 
 $(VENV)/.run: $(PINS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with: make PYTHON=python3.x")'
