@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 
+from audit_logs import envelope, statement, tiles
 from audit_logs import manifest as manifests
-from audit_logs import statement, tiles
 from audit_logs.case import Case, established
 from audit_logs.envelope import MAX_BUNDLE
 from audit_logs.files import FileInfo
@@ -50,6 +50,8 @@ def check_folder(case: Case) -> Iterator[Failure]:
             yield Failure("folder-extra", _shown(path), "no such file", "a file that does not belong to the release")
     if case.candidate is not None:
         yield from _check_entries(case, entry_files(case.candidate))
+    else:
+        yield from _check_subjects(case, manifest)
 
 
 def _expected(case: Case, manifest: Manifest) -> set[str]:
@@ -93,3 +95,12 @@ def _check_entries(case: Case, expected: dict[str, bytes]) -> Iterator[Failure]:
             yield Failure("folder-entries", path, "the log's entry", "none")
         elif case.listing[path].special or case.read(path, MAX_BUNDLE) != expected[path]:
             yield Failure("folder-entries", path, "the log's entry, byte for byte", "other bytes")
+
+
+def _check_subjects(case: Case, manifest: Manifest) -> Iterator[Failure]:
+    """Where no candidate stands, statements about another manifest show that this one was exchanged."""
+    for path in sorted(path for path in case.listing if path.startswith(_ENTRY_FOLDERS)):
+        sealed = envelope.parse(case.read(path, MAX_BUNDLE), where=_shown(path))
+        subject = statement.parse(sealed.payload, where=_shown(path)).subject
+        if subject.sha256 != manifest.digest:
+            yield Failure("folder-entries", _shown(path), f"a statement about manifest {manifest.digest}", subject.sha256)
