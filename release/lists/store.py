@@ -159,18 +159,20 @@ class ListStore:
 
     def _write(self, request: ImportRequest, gathered: _Gathered) -> Record:
         """Write the list into a folder beside its place, and put it there in one step."""
-        staging, place = self.path / f".{request.name}.new", self.path / request.name
+        staging = self.path / f".{request.name}.new"
         _clear(staging)
-        store.make_private_folder(staging)
-        counts, indexes = {}, {}
-        for kind in sorted(gathered.parts):
-            index = new_index(kind, gathered.take(kind), reserved(kind))
-            index.save(index_path(staging, kind))
-            counts[kind], indexes[kind] = len(index), store.file_sha256(index_path(staging, kind))
-        record = Record(request.name, request.authority, request.vintage.isoformat(), "declared", counts, indexes)
-        store.write_file(staging / RECORD, record.encode(), private=True)
-        store.swap_folder(staging, place)
-        _clear(staging)
+        try:
+            store.make_private_folder(staging)
+            counts, indexes = {}, {}
+            for kind in sorted(gathered.parts):
+                index = new_index(kind, gathered.take(kind), reserved(kind))
+                index.save(index_path(staging, kind))
+                counts[kind], indexes[kind] = len(index), store.file_sha256(index_path(staging, kind))
+            record = Record(request.name, request.authority, request.vintage.isoformat(), "declared", counts, indexes)
+            store.write_file(staging / RECORD, record.encode(), private=True)
+            store.swap_folder(staging, self.path / request.name)
+        finally:
+            _clear(staging)
         return record
 
 

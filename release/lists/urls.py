@@ -35,7 +35,7 @@ def canonical(url: str, tracking: Sequence[str] = ()) -> str | None:
         before, text = text, _spelled(text)
     if text is None or text != before:
         return None
-    return _without(text, tracking) if tracking else text
+    return without(text, tracking)
 
 
 def listed(text: str) -> str | None:
@@ -78,13 +78,17 @@ def _parsed(url: str) -> ada_url.URL | None:
         parsed = ada_url.URL(text)
         if parsed.protocol not in _SCHEMES:
             return None
-        parsed.username = parsed.password = parsed.hash = ""
+        if "@" in text:
+            parsed.username = parsed.password = ""
+        if "#" in text:
+            parsed.hash = ""
         parsed.protocol = "https:"
-        parsed.hostname = parsed.hostname.removesuffix(".")
+        name = parsed.hostname
+        if name.endswith("."):
+            parsed.hostname = name = name.removesuffix(".")
     except (ValueError, UnicodeError):
         return None
-    labels = parsed.hostname.split(".")
-    return parsed if all(labels) or _is_address(parsed.hostname) else None
+    return parsed if all(name.split(".")) else None
 
 
 def _spelled(url: str) -> str | None:
@@ -97,8 +101,10 @@ def _plain(escape: re.Match[str]) -> str:
     return character if character in _UNRESERVED else escape[0].upper()
 
 
-def _without(url: str, tracking: Sequence[str]) -> str:
+def without(url: str, tracking: Sequence[str]) -> str:
     """Return a canonical link without the query parameters named."""
+    if not tracking or "?" not in url:
+        return url
     before, mark, query = url.partition("?")
     kept = [part for part in query.split("&") if not _is_tracking(unquote_plus(part.partition("=")[0]).lower(), tracking)]
     return before + mark + "&".join(kept) if kept else before

@@ -122,11 +122,12 @@ class Url:
 
     def _lookups(self, value: str) -> dict[str, list[str]] | None:
         """Return by type the texts under which a link may be listed, or None if it cannot be read."""
-        whole, host = urls.canonical(value), urls.host(value)
+        whole = urls.canonical(value)
+        host = urls.host(whole) if whole else None
         if whole is None or host is None:
             return None
-        plain = urls.canonical(value, self.parameters.tracking)
-        return {"url": [whole] if plain in (None, whole) else [whole, str(plain)], "domain": list(urls.domains(host))}
+        plain = urls.without(whole, self.parameters.tracking)
+        return {"url": [whole] if plain == whole else [whole, plain], "domain": list(urls.domains(host))}
 
 
 class UrlKind:

@@ -225,6 +225,20 @@ def test_a_failed_replacement_leaves_the_list(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "lists").iterdir()] == ["known"]
 
 
+def test_a_full_disk_leaves_the_old_list_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An import that cannot be written to its end leaves no entry behind and the list as it was."""
+    bring_in(tmp_path, digest(1), "sha256")
+
+    def full(path: Path, *_: object, **__: object) -> None:
+        raise StoreError("could not write: the disk is full", where=str(path))
+
+    monkeypatch.setattr("release.lists.store.store.write_file", full)
+    with pytest.raises(StoreError, match="disk is full"):
+        bring_in(tmp_path, digest(2), "sha256", replace=True)
+    assert [path.name for path in (tmp_path / "lists").iterdir()] == ["known"]
+    assert entries(tmp_path, "sha256") == [digest(1)]
+
+
 @pytest.mark.parametrize("name", ["", "..", "a/b", "A", ".new"])
 def test_a_name_that_is_a_path_is_refused(tmp_path: Path, name: str) -> None:
     """A list's name cannot lead out of the store."""
@@ -316,6 +330,17 @@ def test_the_commands_show_update_and_remove(tmp_path: Path, capsys: pytest.Capt
     assert digest(1) not in said
     assert run(["lists", "remove", "known", *store]) == 0
     assert run(["lists", "remove", "known", *store]) == 1
+
+
+@pytest.mark.parametrize("column", ["md5", "md6=x", "md5="])
+def test_a_column_that_says_nothing_is_a_wrong_call(tmp_path: Path, column: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """--column is a type, an equals sign and a header."""
+    path = tmp_path / "list.csv"
+    path.write_text("x\n" + digest(1, "md5"))
+    words = ["lists", "import", str(path), "--name", "n", "--vintage", "2026-01-01", "--store", str(tmp_path / "s"), "--column"]
+    assert run([*words, column]) == 2
+    assert "TYPE=NAME" in capsys.readouterr().err
+    assert run([*words, "md5=x"]) == 0
 
 
 def test_a_store_has_to_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
