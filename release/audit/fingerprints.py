@@ -1,0 +1,136 @@
+"""Fingerprints of the published bytes against those that the institution sealed, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from audit_logs.statement import Claim, FilterStep
+from release.audit import claims
+from release.audit.columns import Roles, equal_columns
+from release.audit.evidence_tables import batches, columns, malformed
+from release.evidence import OpenedTier
+from release.fingerprint import CONVENTIONS, DECODER, Fingerprints
+from release.ledger import fingerprint_arrays, fingerprint_fields, kept_schema
+from release.lists.urls import host
+
+UNABLE: Final = frozenset({"too-large", "frames", "pixels", "memory", "timeout", "crashed"})
+"""Reasons that speak of this machine's limits, not of the picture."""
+
+OTHER_DECODER_BITS = 10
+"""Another version of the decoders may turn a few bits of a PDQ hash; more is another picture."""
+
+_LINKS = ("url", "domain")
+
+
+class Comparison:
+    """Compares batch by batch; `take` is given the published rows in order."""
+
+    def __init__(self, kept: OpenedTier, steps: Sequence[FilterStep], roles: Roles) -> None:
+        """Begin.
+
+        Raises:
+            EvidenceError: the table `kept` is not in its form.
+        """
+        used = {convention for step in steps for convention in step.conventions}
+        self.conventions = tuple(convention for convention in CONVENTIONS if convention in used)
+        self._schema = _schema(kept, self.conventions)
+        self._rows = _Rows(batches(kept, "kept", self._schema), self._schema)
+        self._bits = 0 if all(step.decoder in ("", DECODER) for step in steps) else OTHER_DECODER_BITS
+        self._pixels = any(step.covers == "pixels" for step in steps)
+        self._stored = self._pixels or any(step.covers == "stored" for step in steps)
+        self._wrong = self._unable = self._count = self._unsaid = 0
+        self._said = False
+        self.links = roles.links if "url" in self._schema.names else ()
+
+    def take(self, batch: pa.RecordBatch, prints: Fingerprints) -> None:
+        """Compare the next rows with their sealed fingerprints."""
+        sealed = self._rows.take(batch.num_rows)
+        self._count += batch.num_rows
+        if sealed.num_rows != batch.num_rows:
+            self._wrong += batch.num_rows - sealed.num_rows
+            return
+        unable = np.array([reason in UNABLE for reason in prints.reason], np.bool_)
+        silent = np.array([value is None for value in sealed["sha256"].to_pylist()], np.bool_) & prints.has_bytes
+        self._said = self._said or (bool(len(silent)) and not silent.all())
+        wrong = self._differing(sealed, prints) & ~unable
+        if self._pixels:
+            wrong |= np.array([bool(reason) and reason not in UNABLE for reason in prints.reason], np.bool_)
+        wrong |= self._wrong_links(batch, sealed)
+        self._unsaid += int(silent.sum())
+        self._wrong += int((wrong & ~silent).sum())
+        self._unable += int(unable.sum())
+
+    def _differing(self, sealed: pa.Table, prints: Fingerprints) -> np.ndarray:
+        found = fingerprint_arrays(prints, np.arange(len(prints)))
+        differ = np.zeros(len(prints), np.bool_)
+        for name, _ in fingerprint_fields(self.conventions):
+            if name == "quality" and (self._bits or prints.pdq.keys() != set(self.conventions)):
+                continue  # it is the lowest over all conventions that were computed
+            bits = self._bits if name.startswith("pdq-") else 0
+            pairs = zip(sealed[name].to_pylist(), found[name].to_pylist(), strict=True)
+            differ |= np.array([not _alike(one, other, bits) for one, other in pairs], np.bool_)
+        return differ
+
+    def _wrong_links(self, batch: pa.RecordBatch, sealed: pa.Table) -> np.ndarray:
+        """Return which rows have another link than was sealed; no text column with those links at all is wrong for every row."""
+        if "url" not in self._schema.names:
+            return np.zeros(batch.num_rows, np.bool_)
+        urls = sealed["url"].to_pylist()
+        self.links = equal_columns(batch, self.links, urls)
+        hosts = [host(url) if url else None for url in urls]
+        wrong = [not self.links or one != other for one, other in zip(sealed["domain"].to_pylist(), hosts, strict=True)]
+        return np.array(wrong, np.bool_)
+
+    def claim(self) -> Claim:
+        """Return the claim on fingerprints, after the last row."""
+        extra = self._rows.take_rest()
+        wrong = self._wrong + extra + (self._unsaid if self._said or self._stored else 0)
+        if wrong:
+            return claims.refuted(claims.FINGERPRINTS, f"{wrong} rows have other fingerprints than those that were sealed")
+        if self._unable:
+            return claims.skipped(claims.FINGERPRINTS, f"{self._unable} rows could not be decoded within this machine's limits")
+        return claims.confirmed(
+            claims.FINGERPRINTS, f"those of all {self._count} published rows, made anew from their bytes, are the sealed ones"
+        )
+
+
+class _Rows:
+    """A table's rows, of which any number can be taken."""
+
+    def __init__(self, stream: Iterator[pa.RecordBatch], schema: pa.Schema) -> None:
+        self._stream = stream
+        self._waiting = schema.empty_table()
+
+    def take(self, count: int) -> pa.Table:
+        """Return the next rows, fewer at the end."""
+        while self._waiting.num_rows < count and (batch := next(self._stream, None)) is not None:
+            self._waiting = pa.concat_tables([self._waiting, pa.Table.from_batches([batch])])
+        taken, self._waiting = self._waiting.slice(0, count), self._waiting.slice(count)
+        return taken
+
+    def take_rest(self) -> int:
+        """Return how many rows are left."""
+        return sum((batch.num_rows for batch in self._stream), int(self._waiting.num_rows))
+
+
+def _schema(kept: OpenedTier, conventions: Sequence[str]) -> pa.Schema:
+    there = columns(kept, "kept")
+    for links in ((), _LINKS):
+        if there == (schema := kept_schema(conventions, links)):
+            return schema
+    raise malformed(kept.tier, "kept", "the columns of SPEC.md section 15 for the attested conventions", "others")
+
+
+def _alike(one: bytes | int | None, other: bytes | int | None, bits: int) -> bool:
+    if one == other or not bits:
+        return one == other
+    if not isinstance(one, bytes) or not isinstance(other, bytes) or len(one) != len(other):
+        return False
+    frames = np.frombuffer(one, np.uint8) ^ np.frombuffer(other, np.uint8)
+    if len(frames) % 32:
+        return False
+    return int(np.unpackbits(frames.reshape(-1, 32), axis=1).sum(axis=1).max(initial=0)) <= bits

@@ -1,0 +1,61 @@
+"""One pass over the published bytes: each row group is proven once more, fingerprinted, compared and matched, then forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from audit_logs.errors import VerificationError
+from release import table
+from release.audit.candidate import Examined
+from release.audit.columns import Roles
+from release.audit.fingerprints import Comparison
+from release.audit.matching import Matching
+from release.fingerprint import CONVENTIONS, Fingerprinter
+from release.plan import Limits
+from release.rows import row_digests, tree_root
+from release.screen import image_bytes, known_digests
+
+# At least what any plan may allow, so that what a build could decode can be decoded here.
+LIMITS = Limits(pixels=1_000_000_000, frames=10_000, bytes=1 << 30, seconds=120, memory=8 << 30)
+
+
+@dataclass(frozen=True, slots=True)
+class Reperformance:
+    """What is done with each published row; None where it is not to be done."""
+
+    case: Examined
+    roles: Roles
+    comparison: Comparison | None
+    matching: Matching | None
+
+    def run(self, tick: Callable[[int], object]) -> None:
+        """Pass over all published rows; `tick` is told their number after each row group.
+
+        Raises:
+            VerificationError: the data changed after it was checked.
+            ScreeningError: the decoder cannot be started.
+            StepError: a step of the matching missed its own canary.
+        """
+        needed = set(self.comparison.conventions if self.comparison else ()) | set(self.matching.conventions if self.matching else ())
+        conventions = tuple(convention for convention in CONVENTIONS if convention in needed)
+        with Fingerprinter(LIMITS, conventions or CONVENTIONS[:1], perceptual=bool(conventions)) as fingerprinter:
+            if self.matching is not None:
+                self.matching.self_test(fingerprinter)
+            for batch, root in self._groups():
+                prints = fingerprinter.run(image_bytes(batch, self.roles.image))
+                digests = row_digests(batch, known_digests(prints, batch.schema, self.roles.image))
+                if tree_root(digests).hex() != root:
+                    raise VerificationError("the data changed while it was audited", where=str(self.case.folder), code="row-root")
+                if self.comparison is not None:
+                    self.comparison.take(batch, prints)
+                if self.matching is not None:
+                    self.matching.take(batch, prints)
+                tick(batch.num_rows)
+
+    def _groups(self) -> Iterator[tuple[pa.RecordBatch, str]]:
+        for shard in self.case.manifest.shards:
+            batches = table.read_groups(self.case.folder / shard.path, self.roles.schema)
+            yield from zip(batches, (group.root for group in shard.row_groups), strict=True)
