@@ -23,7 +23,8 @@ LIGHT = "python -m audit_logs"
 
 def fenced(page: Path) -> Iterator[str]:
     """Yield the command lines in a page's shell blocks, comments and continuation marks taken off."""
-    for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+    text = page.read_text(encoding="utf-8").replace("$(date +%F)", "2026-01-31")  # what a shell would put there
+    for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
         yield from (" ".join(shlex.split(line, comments=True)) for line in block.replace("\\\n", " ").splitlines())
 
 
