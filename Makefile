@@ -3,15 +3,16 @@ PYTHON = python3
 VENV = .venv
 DEMO = demo
 BIN = $(VENV)/bin
+PEER = bench/results/peer
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 # What decides whether an environment is still the right one; a second run that finds nothing changed installs nothing.
 PINS = pyproject.toml constraints.txt
 
-.PHONY: demo test check docs vectors clean
+.PHONY: demo test check bench docs vectors clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.run
-	rm -rf $(addprefix $(DEMO)/,institution auditor-1 auditor-2 trust.json published)
+	rm -rf $(addprefix $(DEMO)/,institution auditor-1 auditor-2 trust.json trust.seen.json published)
 	$(BIN)/release demo $(DEMO)
 
 test: $(VENV)/.test
@@ -23,6 +24,9 @@ check: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/test_import_rules.py tests/test_docs.py
+
+bench: $(VENV)/.run $(PEER)/.ready
+	$(BIN)/python -m bench --peer $(PEER)/bin/python
 
 docs: $(VENV)/.run
 	$(BIN)/python scripts/make_command_docs.py
@@ -38,6 +42,11 @@ $(VENV)/.run: $(PINS)
 
 $(VENV)/.test: $(VENV)/.run
 	$(PIP) --editable '.[test,dev]'
+	touch $@
+
+$(PEER)/.ready: bench/peer-requirements.txt
+	$(PYTHON) -m venv $(PEER)
+	$(PEER)/bin/python -m pip --disable-pip-version-check --quiet install --requirement $<
 	touch $@
 
 clean:
