@@ -17,7 +17,7 @@ from audit_logs.errors import TrustError
 from audit_logs.files import FileInfo, FolderFiles
 from audit_logs.manifest import Manifest
 from audit_logs.replay import CandidateState
-from audit_logs.report import INCOMPLETE_CODES, STALE_CODES, WITHDRAWN_CODE, Failure
+from audit_logs.report import INCOMPLETE_CODES, STALE_CODES, WITHDRAWN_CODE, Failure, Report
 from audit_logs.seen import Seen
 from audit_logs.statement import Claim, FilterStep
 from audit_logs.trust import Auditor, Trust
@@ -28,6 +28,7 @@ from release.checks import DataChecks
 from release.errors import AuditError
 
 _UNLOGGED = ("reports/", "opinions/")
+_EXPECTED = {"not-released", "opinions-missing", "opinions-tier"}
 _OF_OTHERS = {"opinion-failed", "stale", "cosignature-future"}
 _CLAIM_OF = {
     "file-size": claims.FILES,
@@ -143,15 +144,7 @@ def examine(folder: Path, auditing: Auditing, *, now: datetime, seen: Seen | Non
     state = replayed(FolderFiles(folder), auditing.trust_bytes, now=now)
     files = LoggedFiles(folder, frozenset(entry.digest for entry in state.applied))
     report = verify(files, auditing.trust_bytes, now=now, seen=seen, extra_checks=DataChecks(folder))
-    manifest = report.manifest
-    candidate = None if manifest is None or report.state is None else report.state.candidates.get(manifest.digest)
-    if manifest is None or candidate is None or report.seen is None:
-        raise _not_auditable(folder, report.failures)
-    others = [
-        failure for failure in report.failures if failure.code in INCOMPLETE_CODES - {"not-released", "opinions-missing", "opinions-tier"}
-    ]
-    if others:
-        raise _not_auditable(folder, tuple(others))
+    manifest, candidate = _candidate(folder, report)
     if any(entry.organisation == auditing.auditor.organisation for entry in (*candidate.reports, *candidate.opinions)):
         raise AuditError(
             "this auditor's report on this candidate is in the log already",
@@ -160,6 +153,20 @@ def examine(folder: Path, auditing: Auditing, *, now: datetime, seen: Seen | Non
             code="audit-again",
         )
     return Examined(folder, manifest, candidate, len(state.applied) + len(state.voids), _claims(report.failures, manifest, candidate))
+
+
+def _candidate(folder: Path, report: Report) -> tuple[Manifest, CandidateState]:
+    """Return what an opinion could speak of.
+
+    Raises:
+        AuditError: there is none, or the log holds an entry that this program does not know, or a newer trust file.
+    """
+    manifest, state = report.manifest, report.state
+    candidate = None if manifest is None or state is None else state.candidates.get(manifest.digest)
+    unknown = [failure for failure in report.failures if failure.code in INCOMPLETE_CODES - _EXPECTED]
+    if manifest is None or candidate is None or report.seen is None or unknown:
+        raise _not_auditable(folder, tuple(unknown) or report.failures)
+    return manifest, candidate
 
 
 def _not_auditable(folder: Path, failures: tuple[Failure, ...]) -> AuditError:

@@ -114,7 +114,10 @@ class _Rows:
 
     def take_rest(self) -> int:
         """Return how many rows are left."""
-        return sum((batch.num_rows for batch in self._stream), int(self._waiting.num_rows))
+        left: int = self._waiting.num_rows
+        for batch in self._stream:
+            left += batch.num_rows
+        return left
 
 
 def _schema(kept: OpenedTier, conventions: Sequence[str]) -> pa.Schema:

@@ -1,0 +1,138 @@
+"""Verifying and loading a published release, and releases that somebody bent."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import release
+from audit_logs import trust as trusts
+from audit_logs.errors import Problem, VerificationError
+from release.checks import footer
+from release.cli import run
+from release.errors import UsageError
+
+
+def flip(path: Path, position: int) -> None:
+    """Flip one bit of a file."""
+    data = bytearray(path.read_bytes())
+    data[position] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def shards(world: Any) -> list[Path]:
+    """Return the data files."""
+    return sorted((world.published / "data").glob("*.parquet"))
+
+
+def test_a_published_release_is_verified_down_to_its_rows(released: Any) -> None:
+    """The report says that the rows were hashed."""
+    report = release.verify(released.published, released.trust)
+    assert report.verdict == "verified"
+    assert any("rows hash to the release root" in fact.text for fact in report.facts)
+
+
+def test_a_loaded_release_has_its_rows_with_pictures(released: Any, tmp_path: Path) -> None:
+    """Every row is there, images decode, and nothing is written but below the folder given."""
+    loaded: Any = release.load(released.published, released.trust, cache_dir=tmp_path / "cache")
+    assert len(loaded) == release.verify(released.published, released.trust).rows
+    assert loaded[0]["image"].size[0] > 0
+    assert isinstance(loaded[0]["caption"], str)
+    assert [path.suffix for path in (tmp_path / "cache").rglob("*") if path.is_file()] == [".arrow"]
+
+
+@pytest.mark.parametrize("where", [0, 0.5, 0.999])
+def test_a_flipped_bit_is_never_loaded(released: Any, tmp_path: Path, where: float) -> None:
+    """Wherever it lies, loading raises and leaves nothing."""
+    path = shards(released)[1]
+    flip(path, int(path.stat().st_size * where))
+    with pytest.raises(VerificationError):
+        release.load(released.published, released.trust, cache_dir=tmp_path / "cache")
+    assert not list(tmp_path.glob("cache/**/*.arrow"))
+
+
+def test_a_file_swapped_after_the_verdict_is_never_loaded(released: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between verifying and reading another file of the same release takes a file's place: its rows are not handed out."""
+    original = footer.read
+
+    def swap(path: Path, shard: Any) -> bytes:
+        found = original(path, shard)
+        one, other = shards(released)[:2]
+        one.write_bytes(other.read_bytes())
+        return found
+
+    monkeypatch.setattr(footer, "read", swap)
+    with pytest.raises(VerificationError):
+        release.load(released.published, released.trust, cache_dir=tmp_path / "cache")
+    assert not list(tmp_path.glob("cache/**/*.arrow"))
+
+
+def test_an_extra_data_file_is_never_loaded(released: Any) -> None:
+    """A file that a reader's glob would pick up fails the release."""
+    (released.published / "data" / "extra.parquet").write_bytes(shards(released)[0].read_bytes())
+    with pytest.raises(VerificationError) as caught:
+        release.load(released.published, released.trust)
+    assert caught.value.code == "folder-extra"
+
+
+def test_a_candidate_is_not_loaded(world: Any) -> None:
+    """What was not published is incomplete."""
+    with pytest.raises(VerificationError, match="incomplete"):
+        release.load(world.candidate, world.trust)
+
+
+def test_another_split_is_named(released: Any) -> None:
+    """A split that is not there is told with those that are."""
+    with pytest.raises(UsageError, match="train"):
+        release.load(released.published, released.trust, split="test")
+
+
+def test_a_stale_release_is_loaded_only_if_that_is_accepted(released: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour later a reader who wants proofs of the last second refuses it, unless that age is accepted."""
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) + timedelta(hours=1)
+
+    trust = trusts.parse(released.trust.read_bytes())
+    strict = trusts.encode(replace(trust, policy=replace(trust.policy, fresh_seconds=1)))
+    monkeypatch.setattr(sys.modules["release.consume.load"], "datetime", Later)
+    for limit in (None, timedelta(minutes=30)):
+        with pytest.raises(VerificationError, match="stale"):
+            release.load(released.published, strict, accept_stale=limit)
+    loaded: Any = release.load(released.published, strict, accept_stale=timedelta(hours=2))
+    assert len(loaded) > 0
+
+
+def test_a_release_on_the_hub_is_named_as_not_here() -> None:
+    """`hub:` is not a folder yet; the error says what to do."""
+    with pytest.raises(UsageError, match="download"):
+        release.verify("hub:example/clip-art", b"")
+
+
+def test_a_state_file_inside_the_release_is_refused(released: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """The verifier never adds a file to what it verifies."""
+    inside = released.published / "trust.json"
+    assert run(["verify", str(released.published), "--trust", str(inside)]) in (1, 2)
+    assert "inside the release" in capsys.readouterr().err
+
+
+def test_a_missing_trust_file_is_one_sentence(released: Any) -> None:
+    """It is a Problem, not a traceback."""
+    with pytest.raises(Problem, match="trust file cannot be read"):
+        release.verify(released.published, released.home / "none.json")
+
+
+def test_the_verdict_is_the_exit_code(released: Any, world: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """0 for verified, 5 for a candidate, 1 for a flipped bit; JSON has the verdict."""
+    assert run(["verify", str(released.published), "--trust", str(released.trust), "--format", "json"]) == 0
+    assert '"verdict": "verified"' in capsys.readouterr().out
+    assert run(["verify", str(world.candidate), "--trust", str(world.trust), "--format", "quiet"]) == 5
+    flip(shards(released)[0], 4000)
+    assert run(["verify", str(released.published), "--trust", str(released.trust), "--format", "quiet"]) == 1
