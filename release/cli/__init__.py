@@ -156,5 +156,6 @@ def _report(problem: Problem, output: Output, code: int) -> int:
 
 def _reader_left() -> int:
     """Let the interpreter's last flush go nowhere: whoever read our output has closed it. What was not said is no success."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
     return ERROR
