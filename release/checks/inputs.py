@@ -27,7 +27,7 @@ def local_folder(path: Path | str) -> Path:
     return Path(path)
 
 
-def trust_bytes(trust: Path | bytes) -> bytes:
+def trust_bytes(trust: Path | str | bytes) -> bytes:
     """Return a trust file's bytes.
 
     Raises:
@@ -36,7 +36,7 @@ def trust_bytes(trust: Path | bytes) -> bytes:
     if isinstance(trust, bytes):
         return trust
     try:
-        with trust.open("rb") as file:
+        with Path(trust).open("rb") as file:
             return file.read(TRUST_LIMIT + 1)
     except OSError as error:
         raise TrustError("the trust file cannot be read", where=str(trust), found=error.strerror or "an error") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 
 import click
@@ -28,12 +27,18 @@ def verify(output: Output, folder: str, trust: Path, state: Path | None, now: st
     Exit codes: 0 verified, 1 failed, 3 stale, 4 withdrawn, 5 incomplete; 2 is a wrong call.
     """
     from audit_logs.cli import human
+    from audit_logs.errors import StoreError
     from audit_logs.fields import instant
-    from release.checks import default_state, local_folder, outside
-    from release.consume import verify as verify_release
+    from release.checks import default_state, local_folder, outside, remembered
+    from release.consume.verify import check
+    from release.errors import UsageError
 
-    remembered = outside(state or default_state(trust), local_folder(folder), "the state file")
-    moment: datetime | None = instant(now) if now else None
-    report = verify_release(folder, trust, state=remembered, now=moment)
+    place = state or default_state(trust)
+    seen = remembered.read(place)
+    report = check(folder, trust, seen=seen, now=instant(now) if now else None)
     output.result(report.as_json(), human(report))
+    try:  # the verdict does not depend on whether it can be remembered
+        remembered.write(outside(place, local_folder(folder), "the state file"), report, seen)
+    except (StoreError, UsageError) as problem:
+        output.warn(f"nothing is remembered of the log: {problem}")
     return report.exit_code

@@ -59,8 +59,7 @@ def load(
         Problem: folder or trust file cannot be read.
     """
     folder = local_folder(path)
-    trusted = trust_bytes(trust if isinstance(trust, bytes) else Path(trust))
-    report = verify_light(FolderFiles(folder), trusted, now=datetime.now(UTC))
+    report = verify_light(FolderFiles(folder), trust_bytes(trust), now=datetime.now(UTC))
     report.require(accept_stale)
     manifest = report.manifest
     if manifest is None:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from audit_logs.files import FolderFiles
 from audit_logs.report import Report
+from audit_logs.seen import Seen
 from audit_logs.verify import verify as verify_light
 from release.checks import DataChecks, local_folder, remembered, trust_bytes
 
 
-def verify(path: Path | str, trust: Path | bytes, *, state: Path | None = None, now: datetime | None = None) -> Report:
+def verify(path: Path | str, trust: Path | str | bytes, *, state: Path | None = None, now: datetime | None = None) -> Report:
     """Verify a release down to its rows and return what was found; a release that fails is a report too.
 
     Args:
@@ -25,9 +26,20 @@ def verify(path: Path | str, trust: Path | bytes, *, state: Path | None = None, 
         TrustError: the trust file cannot be read.
         StoreError: the folder cannot be listed, or the state file cannot be read or written.
     """
-    folder = local_folder(path)
     seen = remembered.read(state)
-    moment = now or datetime.now(UTC)
-    report = verify_light(FolderFiles(folder), trust_bytes(trust), now=moment, seen=seen, extra_checks=DataChecks(folder))
+    report = check(path, trust, seen=seen, now=now)
     remembered.write(state, report, seen)
     return report
+
+
+def check(path: Path | str, trust: Path | str | bytes, *, seen: Seen | None, now: datetime | None = None) -> Report:
+    """Verify as `verify` does, and write nothing; `seen` is what was remembered of the log.
+
+    Raises:
+        UsageError: as `verify`.
+        TrustError: as `verify`.
+        StoreError: the folder cannot be listed.
+    """
+    folder = local_folder(path)
+    moment = now or datetime.now(UTC)
+    return verify_light(FolderFiles(folder), trust_bytes(trust), now=moment, seen=seen, extra_checks=DataChecks(folder))

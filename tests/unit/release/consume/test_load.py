@@ -116,11 +116,19 @@ def test_a_release_on_the_hub_is_named_as_not_here() -> None:
         release.verify("hub:example/clip-art", b"")
 
 
-def test_a_state_file_inside_the_release_is_refused(released: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """The verifier never adds a file to what it verifies."""
-    inside = released.published / "trust.json"
-    assert run(["verify", str(released.published), "--trust", str(inside)]) in (1, 2)
-    assert "inside the release" in capsys.readouterr().err
+def test_the_verifier_adds_no_file_to_what_it_verifies(released: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a trust file in the release nothing is remembered, which is said; the verdict stands."""
+    before = sorted(released.published.rglob("*"))
+    assert run(["verify", str(released.published), "--trust", str(released.published / "trust.json")]) == 0
+    assert "nothing is remembered" in capsys.readouterr().err
+    assert sorted(released.published.rglob("*")) == before
+
+
+def test_a_log_that_was_rolled_back_is_noticed(released: Any, world: Any) -> None:
+    """Who has seen the release is not shown the candidate's shorter log any more."""
+    options = ["--trust", str(released.trust), "--state", str(released.home / "seen.json"), "--format", "quiet"]
+    assert run(["verify", str(released.published), *options]) == 0
+    assert run(["verify", str(world.candidate), *options]) == 1
 
 
 def test_a_missing_trust_file_is_one_sentence(released: Any) -> None:
