@@ -364,7 +364,10 @@ def _require_sorted(values: tuple[str, ...], where: str) -> None:
 def _check_form(statement: Statement, where: str) -> None:
     """Check what section 9 says beyond the kind of each member."""
     predicate, subject = statement.predicate, statement.subject
-    expected_subject = _subject_name(statement)
+    try:
+        expected_subject = _subject_name(statement)
+    except FormatError as error:
+        raise refuse(f"{where}.subject[0].name", "a key id SHA256:...", subject.name) from error
     if subject.name != expected_subject:
         raise refuse(f"{where}.subject[0].name", expected_subject, subject.name)
     where = f"{where}.predicate"
