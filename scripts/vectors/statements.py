@@ -116,6 +116,7 @@ _MALFORMED: dict[str, tuple[str, Change, str]] = {
     "opinion-two-levels": ("opinion", _put("verifiedLevels", to=["VETTED_RELEASE_AUDITED", "FAILED"]), "two levels"),
     "opinion-slsa-version": ("opinion", _put("slsaVersion", to="1.1"), "another version of the summary"),
     "opinion-policy-uri": ("opinion", _put("policy", "uri", to="policy.json"), "a policy under another name"),
+    "opinion-input-uri": ("opinion", _put("inputAttestations", 0, "uri", to="../step.json"), "a uri that leaves the release"),
     "opinion-digest-text": ("opinion", _put("policy", "digest", to=digest("t")), "a digest that is no object"),
     "release-opinions-unsorted": (
         "release",

@@ -55,6 +55,11 @@ def _second_of_one(trust: Document) -> None:
     trust["auditors"][1]["organisation"] = ONE
 
 
+def _more_matches(trust: Document) -> None:
+    trust["auditors"][1]["tier"] = "matches"
+    trust["policy"] |= {"opinions": 1, "matches": 2}
+
+
 def _institution_audits(trust: Document) -> None:
     trust["keys"][AUDITOR_KEYS[ONE].keyid]["organisation"] = INSTITUTION
     trust["auditors"][0]["organisation"] = INSTITUTION
@@ -117,6 +122,7 @@ _TRUST: dict[str, tuple[str, Change, str]] = {
     "opinions-zero": ("trust-threshold", _policy(opinions=0, matches=0), "no opinion is needed"),
     "opinions-unreachable": ("trust-threshold", _policy(opinions=3), "more opinions than auditors"),
     "matches-unreachable": ("trust-threshold", _policy(matches=2), "more with tier matches than hold it"),
+    "matches-above-opinions": ("trust-threshold", _more_matches, "more opinions with tier matches than opinions"),
     "quorum-zero": ("trust-threshold", _policy(quorum=0), "no witness is needed"),
     "quorum-unreachable": ("trust-threshold", _policy(quorum=3), "more witnesses than there are"),
     "threshold-zero": ("trust-threshold", lambda t: t["root"].update(threshold=0), "no root key is needed"),

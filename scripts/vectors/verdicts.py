@@ -302,6 +302,10 @@ _VERDICTS: dict[str, tuple[Callable[[], Case], str]] = {
     "verified-slightly-ahead": (_at("2026-03-01T10:55:00Z", verdict="verified"), "cosignatures 300 seconds ahead of the clock"),
     "trust-final-newline": (lambda: Case(_whole(), ("trust",), trust=canon(_whole().trust) + b"\n"), "a trust file in another form"),
     "trust-expired": (_at("2030-01-01T00:00:01Z", "trust-expired", verdict="failed"), "one second after the trust file expired"),
+    "stale-when-trust-expires": (
+        _at("2030-01-01T00:00:00Z", "stale", verdict="stale"),
+        "the very second at which the trust file expires: it still holds, the cosignatures do not",
+    ),
     "trust-threshold": (_expected_trust(lambda t: t["policy"].update(quorum=0), "trust-threshold"), "a quorum of nobody"),
     "checkpoint-cut": (_after("checkpoint-form", change=_flip("log/checkpoint", -1)), "a checkpoint whose last line does not end"),
     "checkpoint-another-origin": (_after("checkpoint-origin", change=_other_checkpoint), "another log's checkpoint, by the right key"),

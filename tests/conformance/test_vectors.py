@@ -262,8 +262,8 @@ def read_statement(folder: Path) -> Answer:
     payload = (folder / "payload").read_bytes()
     try:
         said = statement.parse(payload)
-    except FormatError:
-        return "malformed", None
+    except FormatError as error:
+        return error.code, None
     if isinstance(said.predicate, statement.Unknown):
         return "unknown-type", {"predicateType": said.predicate.type}
     assert statement.encode(said) == payload
