@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from vectors.reference import canon, dataset_root, digest
-from vectors.vector import OK, REFUSED, Pieces, Vector
+from vectors.vector import OK, REFUSED, Pieces, Vector, plain
 from vectors.world import Document, make_manifest
 
 # The good documents are written by hand as bytes: nothing here may lean on an encoder.
@@ -253,14 +253,19 @@ _MANIFESTS: dict[str, tuple[str, Change, str]] = {
 }
 
 
-def manifest_vectors(_: Pieces) -> Iterator[Vector]:
+def manifest_vectors(pieces: Pieces) -> Iterator[Vector]:
     """Manifests with one fault each."""
     for name, (code, change, why) in _MANIFESTS.items():
         manifest = copy.deepcopy(make_manifest("1.0.0", None, {}))
         change(manifest)
         data = canon(manifest)
         value = {"digest": digest(data), "root": manifest["root"], "rows": manifest["rows"]} if code == OK else None
-        yield Vector("manifest", name, {"release.json": data}, code, why, value)
+        yield Vector("manifest", name, _manifest(pieces, data), code, why, value)
     data = canon(make_manifest("1.0.0", None, {}))
-    yield Vector("manifest", "final-newline", {"release.json": data + b"\n"}, "manifest", "a newline after the document")
-    yield Vector("manifest", "type-first", {"release.json": data.replace(b'{"_type"', b'{ "_type"', 1)}, "manifest", "a space within")
+    yield Vector("manifest", "final-newline", _manifest(pieces, data + b"\n"), "manifest", "a newline after the document")
+    spaced = data.replace(b'{"_type"', b'{ "_type"', 1)
+    yield Vector("manifest", "space-within", _manifest(pieces, spaced), "manifest", "a space within")
+
+
+def _manifest(pieces: Pieces, data: bytes) -> dict[str, bytes]:
+    return {"input.json": plain({"release.json": pieces.document(data)})}

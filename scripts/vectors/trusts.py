@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from vectors.reference import canon, digest
 from vectors.signing import LOG, WITNESS, TestKey
-from vectors.vector import OK, Pieces, Vector
+from vectors.vector import OK, Pieces, Vector, plain
 from vectors.world import (
     AUDITOR_KEYS,
     BUILD,
@@ -130,11 +130,15 @@ _TRUST: dict[str, tuple[str, Change, str]] = {
 }
 
 
-def trust_vectors(_: Pieces) -> Iterator[Vector]:
+def trust_vectors(pieces: Pieces) -> Iterator[Vector]:
     """Trust files that all rules allow, and others."""
     for name, (code, change, why) in _TRUST.items():
         trust = make_trust()
         change(trust)
         data = canon(trust)
-        yield Vector("trust", name, {"trust.json": data}, code, why, {"digest": digest(data)} if code == OK else None)
-    yield Vector("trust", "final-newline", {"trust.json": canon(make_trust()) + b"\n"}, "trust", "a newline after the document")
+        yield Vector("trust", name, _trust(pieces, data), code, why, {"digest": digest(data)} if code == OK else None)
+    yield Vector("trust", "final-newline", _trust(pieces, canon(make_trust()) + b"\n"), "trust", "a newline after the document")
+
+
+def _trust(pieces: Pieces, data: bytes) -> dict[str, bytes]:
+    return {"input.json": plain({"trust.json": pieces.document(data)})}

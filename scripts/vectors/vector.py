@@ -8,6 +8,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from vectors.reference import canon
+
 OK = "ok"
 REFUSED = "refused"
 
@@ -43,6 +45,16 @@ class Pieces:
             message = f"two pieces are called {name}"
             raise ValueError(message)
         return name
+
+    def document(self, data: bytes) -> list[str]:
+        """Return the pieces of a document: one for each member, because most vectors of a class differ in one; else the whole."""
+        try:
+            value = json.loads(data)
+        except ValueError:
+            return [self.name(data)]
+        parts = [canon({name: item})[1:-1] for name, item in value.items()] if isinstance(value, dict) else []
+        cut = [(b"," if number else b"{") + part for number, part in enumerate(parts)] + [b"}"]
+        return [self.name(part) for part in (cut if b"".join(cut) == data else [data])]
 
     def encode(self) -> bytes:
         """Return the pool as JSON, a piece on a line: its text, or {"base64": ...} where it is not printable ASCII."""

@@ -422,14 +422,17 @@ def verdict_vectors(pieces: Pieces) -> Iterator[Vector]:
             "trust": [pieces.name(case.trust or canon(case.world.trust))],
             "seen": None if case.seen is None else [pieces.name(canon(case.seen))],
             "links": case.links,
-            "files": {path: _in_pieces(pieces, case.world, data) for path, data in sorted(case.world.files.items())},
+            "files": {path: _in_pieces(pieces, case.world, path) for path in sorted(case.world.files)},
         }
         value = {"verdict": case.verdict, "exit": _EXITS[case.verdict], "codes": sorted(case.codes)}
         code = case.codes[0] if case.codes else OK
         yield Vector("verdict", name, {"input.json": plain(given)}, code, why, value)
 
 
-def _in_pieces(pieces: Pieces, world: World, data: bytes) -> list[str]:
-    """Return the pieces of a file: an entry bundle is cut at its entries, so that they are stored once."""
+def _in_pieces(pieces: Pieces, world: World, path: str) -> list[str]:
+    """Return the pieces of a file: an entry bundle is cut at its entries and a manifest at its members, so that they are stored once."""
+    data = world.files[path]
+    if path == "release.json":
+        return pieces.document(data)
     bundle = [part for entry in world.entries for part in (len(entry).to_bytes(2, "big"), entry)]
     return [pieces.name(part) for part in (bundle if b"".join(bundle) == data else [data])]
