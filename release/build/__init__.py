@@ -78,14 +78,17 @@ def build(request: Request, *, clock: Clock = now_utc, progress: Progress = quie
     started = clock()
     prepared = prepare(request, started)
     warnings = tuple(unmet(prepared))
+    work = request.out.parent / f".{request.out.name}.building"
     if request.out.exists():
         manifest, steps = existing(request.out, prepared)
+        _sweep(work)
         unscreenable = sum(step.unscreenable for step in steps)
         removed = {step.step.name: step.removed for step in steps}
         return Built(request.out, manifest, removed, {SEALED: unscreenable} if unscreenable else {}, warnings, again=True)
-    work = request.out.parent / f".{request.out.name}.building"
     store.make_private_folder(work)
     with store.lock(work / "lock"):
+        if request.out.exists():
+            raise BuildError("another build has just finished here", where=str(request.out), next_step="run again", code="out-exists")
         keys = _keys(work)
         job = Job(prepared.plan, prepared.source, work, keys.row, context(prepared, keys.row), prepared.list_digests)
         units = prepared.source.units
@@ -99,6 +102,13 @@ def build(request: Request, *, clock: Clock = now_utc, progress: Progress = quie
         shutil.rmtree(work)
     removed = {step.name: tally.removed for step, tally in zip(prepared.steps, screened.tallies, strict=True)}
     return Built(request.out, manifest, removed, _by_reason(screened.tallies), warnings, again=False)
+
+
+def _sweep(work: Path) -> None:
+    """Delete the work folder of a build that ended between showing its candidate and clearing up: keys and ledger lie in it."""
+    if work.exists():
+        with store.lock(work / "lock"):
+            shutil.rmtree(work)
 
 
 def _by_reason(tallies: tuple[Tally, ...]) -> dict[str, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -63,7 +63,7 @@ def assemble(prepared: Prepared, screened: Screened, keys: Keys, work: Path) -> 
         Problem: a file could not be written or the log could not be continued.
     """
     tree = work / "tree"
-    _start_afresh(tree)
+    _start_afresh(tree, {receipt.shard.path for receipt in screened.receipts})
     pin = _pin(prepared, screened)
     kept = sum(receipt.shard.rows for receipt in screened.receipts)
     check_balance(pin.rows, screened.tallies, kept)
@@ -81,12 +81,15 @@ def assemble(prepared: Prepared, screened: Screened, keys: Keys, work: Path) -> 
     return manifest
 
 
-def _start_afresh(tree: Path) -> None:
-    """Remove what an interrupted assembly left; the data files stay, their receipts vouch for them."""
+def _start_afresh(tree: Path, shards: Collection[str]) -> None:
+    """Remove all but the data files that receipts vouch for: what an interrupted assembly left, and a killed or another plan's worker."""
     for path in tree.iterdir():
         if path.name == "data":
             continue
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in (tree / "data").iterdir():
+        if path.relative_to(tree).as_posix() not in shards:
+            path.unlink()
 
 
 def _pin(prepared: Prepared, screened: Screened) -> SourcePin:
@@ -253,5 +256,5 @@ def _sign(prepared: Prepared, screened: Screened, statements: _StepStatements, t
 def _open_log(prepared: Prepared, folder: Path) -> Log:
     if prepared.line.log is None:
         return Log.create(folder, prepared.trust.log.origin, prepared.log)
-    shutil.copytree(prepared.line.log, folder)
+    store.copy_folder(prepared.line.log, folder)
     return Log.open(folder, prepared.trust.log.key)

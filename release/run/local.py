@@ -7,10 +7,13 @@ pages are shared) and its decoder once. A worker that dies stops the build; the 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.sharedctypes import Synchronized
 
 from release.errors import ScreeningError
@@ -49,7 +52,8 @@ class LocalEngine:
         workers = max(1, min(self._workers, len(units)))
         pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(job, counter))
         try:
-            waiting = {pool.submit(_run, unit) for unit in units}
+            with _uninterrupted():
+                waiting = {pool.submit(_run, unit) for unit in units}
             reported = 0
             while waiting:
                 done, waiting = wait(waiting, POLL_SECONDS, FIRST_COMPLETED)
@@ -59,8 +63,30 @@ class LocalEngine:
             _stop(pool)
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold a Ctrl-C back until the block ends, so that no worker is left half-started with something to say.
+
+    The mask is for the workers, which inherit it and so see no Ctrl-C before `_start` has run. This process needs a handler of its
+    own: the signal may reach another of its threads, and Python would then interrupt the main one whatever that one masks.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
+        yield  # a thread that Python does not interrupt
+        return
+    came: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+    if came:
+        signal.raise_signal(signal.SIGINT)
+
+
 def _report(counter: Synchronized[int], reported: int, progress: Callable[[int], object]) -> int:
-    now = counter.value
+    now = counter.get_obj().value  # without the lock: a worker that was killed may hold it
     if now > reported:
         progress(now - reported)
     return now
@@ -91,7 +117,16 @@ def _stop(pool: ProcessPoolExecutor) -> None:
 def _start(job: Job, counter: Synchronized[int]) -> None:
     global _job, _rows_done
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _job, _rows_done = job, counter
+
+
+def _end_with_parent() -> None:
+    """End this worker when the build is gone, even if it was killed: nobody would take the shard, or ever ask for another."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _tick(rows: int) -> None:
