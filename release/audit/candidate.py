@@ -132,8 +132,8 @@ class LoggedFiles(FolderFiles):
         return hashlib.sha256(self.read(info.path, MAX_BUNDLE)).hexdigest() in self._logged
 
 
-def examine(folder: Path, auditing: Auditing, *, now: datetime, seen: Seen | None = None) -> Examined:
-    """Check what anybody can check.
+def examine(folder: Path, auditing: Auditing, *, now: datetime, seen: Seen | None = None, workers: int = 1) -> Examined:
+    """Check what anybody can check, the rows in at most so many worker processes.
 
     Raises:
         AuditError: there is no candidate that an opinion could speak of: log, manifest or candidate statement do not hold,
@@ -143,7 +143,7 @@ def examine(folder: Path, auditing: Auditing, *, now: datetime, seen: Seen | Non
     """
     state = replayed(FolderFiles(folder), auditing.trust_bytes, now=now)
     files = LoggedFiles(folder, frozenset(entry.digest for entry in state.applied))
-    report = verify(files, auditing.trust_bytes, now=now, seen=seen, extra_checks=DataChecks(folder))
+    report = verify(files, auditing.trust_bytes, now=now, seen=seen, extra_checks=DataChecks(folder, workers))
     manifest, candidate = _candidate(folder, report)
     if any(entry.organisation == auditing.auditor.organisation for entry in (*candidate.reports, *candidate.opinions)):
         raise AuditError(

@@ -67,6 +67,7 @@ class Request:
         state: what was seen of the log before, or None.
         image: the image column, where it cannot be told from the types.
         skip: claims that are not to be checked, of `SKIPPABLE`.
+        workers: processes that check rows, at most; a script without a main guard can have one.
     """
 
     folder: Path
@@ -82,6 +83,7 @@ class Request:
     state: Path | None = None
     image: str | None = None
     skip: frozenset[str] = frozenset()
+    workers: int = 1
 
     @property
     def private(self) -> Path:
@@ -145,7 +147,7 @@ def audit(request: Request, *, clock: Clock = now_utc, meter: Meter = no_meter) 
     out = request.out or request.folder
     statements.check_free(out, auditing)
     own = _own_lists(request, started)
-    case = examine(request.folder, auditing, now=started, seen=remembered.read(request.state))
+    case = examine(request.folder, auditing, now=started, seen=remembered.read(request.state), workers=request.workers)
     _cosign(request, auditing, started)
     log_key = VerifierKey.parse(auditing.trust.log.key)
     signed = log.read_checkpoint(request.folder / "log", log_key)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
-import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -27,15 +26,21 @@ ROWS_FOR_PROCESSES = 20_000  # below it, starting processes costs more than they
 
 @dataclass(frozen=True, slots=True)
 class DataChecks:
-    """The row checks of the data files below a folder, as `audit_logs.verify` takes them."""
+    """The row checks of the data files below a folder, as `audit_logs.verify` takes them.
+
+    Attributes:
+        folder: the release.
+        workers: processes at most. They are spawned, which a script without a main guard does not survive: 1 stays in this one.
+    """
 
     folder: Path
+    workers: int = 1
 
     def __call__(self, manifest: Manifest, _: Files) -> Iterator[Failure]:
         """Yield every data file whose layout, schema or rows are not the manifest's."""
         tasks = [Task(self.folder / shard.path, shard, manifest.schema) for shard in manifest.shards]
-        workers = min(os.cpu_count() or 1, len(tasks))
-        if manifest.rows < ROWS_FOR_PROCESSES or workers == 1:
+        workers = min(self.workers, len(tasks))
+        if manifest.rows < ROWS_FOR_PROCESSES or workers <= 1:
             for task in tasks:
                 yield from check_shard(task)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -49,7 +50,7 @@ def audit(output: Output, folder: Path, only_cosign: bool, skip: tuple[str, ...]
     """
     from release import audit as workbench
 
-    request = workbench.Request(folder=folder, skip=frozenset(skip), **options)
+    request = workbench.Request(folder=folder, skip=frozenset(skip), workers=os.cpu_count() or 1, **options)
     if only_cosign:
         line = workbench.cosign(request)
         output.result({"line": line}, f"Cosigned the checkpoint in {folder}.\nNext: the institution runs `release publish` again.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -35,7 +36,7 @@ def verify(output: Output, folder: str, trust: Path, state: Path | None, now: st
 
     place = state or default_state(trust)
     seen = remembered.read(place)
-    report = check(folder, trust, seen=seen, now=instant(now) if now else None)
+    report = check(folder, trust, seen=seen, now=instant(now) if now else None, workers=os.cpu_count() or 1)
     output.result(report.as_json(), human(report))
     try:  # the verdict does not depend on whether it can be remembered
         remembered.write(outside(place, local_folder(folder), "the state file"), report, seen)

@@ -32,8 +32,15 @@ def verify(path: Path | str, trust: Path | str | bytes, *, state: Path | None = 
     return report
 
 
-def check(path: Path | str, trust: Path | str | bytes, *, seen: Seen | None, now: datetime | None = None) -> Report:
-    """Verify as `verify` does, and write nothing; `seen` is what was remembered of the log.
+def check(path: Path | str, trust: Path | str | bytes, *, seen: Seen | None, now: datetime | None = None, workers: int = 1) -> Report:
+    """Verify as `verify` does, and write nothing.
+
+    Args:
+        path: as `verify`.
+        trust: as `verify`.
+        seen: what was remembered of the log.
+        now: as `verify`.
+        workers: processes that check rows, at most.
 
     Raises:
         UsageError: as `verify`.
@@ -42,4 +49,4 @@ def check(path: Path | str, trust: Path | str | bytes, *, seen: Seen | None, now
     """
     folder = local_folder(path)
     moment = now or datetime.now(UTC)
-    return verify_light(FolderFiles(folder), trust_bytes(trust), now=moment, seen=seen, extra_checks=DataChecks(folder))
+    return verify_light(FolderFiles(folder), trust_bytes(trust), now=moment, seen=seen, extra_checks=DataChecks(folder, workers))

@@ -22,6 +22,8 @@ from audit_logs.log import Log
 from audit_logs.replay import replay
 from release import evidence
 from release.audit import Audited, Request, audit, cosign
+from release.audit.claims import ORDER
+from release.cli import run
 from release.errors import AuditError, EvidenceError
 from release.evidence import OpenedTier, Tier
 from release.lists import ImportRequest, ListStore
@@ -293,8 +295,6 @@ def _list_a_kept_row(world: Any, tmp_path: Path) -> tuple[str, ...]:
 
 def test_a_listed_row_is_a_sealed_finding_and_never_shown(world: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A hit fails the candidate; screen, report and opinion tell neither hash nor path nor caption; officer and auditor can open it."""
-    from release.cli import run
-
     secrets = _list_a_kept_row(world, tmp_path)
     home = world.home / ROWS
     names = ("--key", "auditor.pem", "--identity", "identity.age", "--trust", "trust.json", "--lists", "lists", "--work", "work")
@@ -322,3 +322,16 @@ def test_a_candidate_without_its_log_gets_no_opinion(world: Any) -> None:
     with pytest.raises(Problem):
         audit(request(world, ROWS))
     assert not (world.candidate / "reports").exists()
+
+
+def test_json_is_one_object_and_nothing_opened_stays(world: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """The claims in their order, the exit code of PASSED, and an empty work folder."""
+    home = world.home / ROWS
+    options = ["--key", str(home / "auditor.pem"), "--identity", str(home / "identity.age"), "--trust", str(home / "trust.json")]
+    skip = ["--skip", "fingerprints", "--skip", "no-listed-row", "--work", str(home / "work")]
+    assert run(["audit", str(world.candidate), *options, *skip, "--format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [claim["claim"] for claim in told["claims"]] == list(ORDER)
+    assert (told["result"], told["conclusion"], told["finding"]) == ("PASSED", "qualified", None)
+    assert not list((home / "work").iterdir())
+    assert (home / "work").stat().st_mode & 0o077 == 0

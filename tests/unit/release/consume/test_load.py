@@ -13,8 +13,10 @@ import pytest
 import release
 from audit_logs import trust as trusts
 from audit_logs.errors import Problem, VerificationError
-from release.checks import footer
+from audit_logs.files import FolderFiles
+from release.checks import DataChecks, footer
 from release.cli import run
+from release.consume.verify import check
 from release.errors import UsageError
 
 
@@ -144,3 +146,18 @@ def test_the_verdict_is_the_exit_code(released: Any, world: Any, capsys: pytest.
     assert run(["verify", str(world.candidate), "--trust", str(world.trust), "--format", "quiet"]) == 5
     flip(shards(released)[0], 4000)
     assert run(["verify", str(released.published), "--trust", str(released.trust), "--format", "quiet"]) == 1
+
+
+def test_rows_are_checked_alike_in_several_processes(released: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same release, the same failures, however many workers there are."""
+    monkeypatch.setattr(sys.modules["release.checks.data"], "ROWS_FOR_PROCESSES", 0)
+    report = check(released.published, released.trust, seen=None, workers=2)
+    assert report.verdict == "verified"
+    assert report.manifest is not None
+    first, *rest = report.manifest.shards
+    groups = (replace(first.row_groups[0], root="0" * 64), *first.row_groups[1:])
+    bent = replace(report.manifest, shards=(replace(first, row_groups=groups), *rest))
+    found = [
+        [failure.code for failure in DataChecks(released.published, workers)(bent, FolderFiles(released.published))] for workers in (1, 2)
+    ]
+    assert found == [["row-root"], ["row-root"]]
