@@ -68,7 +68,7 @@ def messy_rows() -> list[Row]:
         ("named file", None, "inside.jpg", "kept"),
     ]
     made = [
-        Row(data, f"A messy row with {what}", f"https://pictures.example.org/messy/{number}", path, fate)
+        Row(data, f"A messy row with {what}", f"https://pictures.example.org/messy/{number:02d}", path, fate)
         for number, (what, data, path, fate) in enumerate(bad)
     ]
     again = replace(row(0), path="again.jpg"), row(0), replace(row(KNOWN_FILE), caption="A listed file again")
