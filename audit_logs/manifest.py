@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from itertools import groupby
@@ -36,6 +36,7 @@ TYPE = BASE + "manifest/v0.1"
 PATH = "release.json"
 LIMIT = 256 * 1024 * 1024
 FILES = ("README.md", "croissant.json")
+_DECLARED = {"md5", "sha1", "sha256"}
 _LARGEST_GROUP = 1 << 20
 _MAGIC = 4
 _TIME = r"date32|date64|time32\[(s|ms)\]|time64\[(us|ns)\]|timestamp\[(s|ms|us|ns)(,[A-Za-z0-9_+:/-]+)?\]|duration\[(s|ms|us|ns)\]"
@@ -82,6 +83,7 @@ class SourcePin:
     root: Sha256
     files: tuple[SourceFile, ...]
     metadata: FileEntry | None
+    file_bytes: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,21 @@ class Field:
 
     name: Text
     type: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Which column plays which role; `declared`: type of digest -> column of digests that came with the source."""
+
+    image: Text | None
+    text: Text | None
+    url: Text | None
+    declared: Mapping[str, Text] = field(hash=False)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Return the columns that have a role."""
+        return tuple(name for name in (self.image, self.text, self.url, *self.declared.values()) if name is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +178,7 @@ class Manifest:
     license: Text
     source: SourcePin
     schema: tuple[Field, ...]
+    columns: Roles
     row_group_rows: Positive
     rows: Count
     root: Sha256
@@ -236,11 +254,18 @@ def _check_form(manifest: Manifest) -> None:
         (tuple(entry.path for entry in manifest.files) == FILES, "files", " and ".join(FILES)),
         (_are_distinct(column.name for column in manifest.schema), "schema", "at least one column, with distinct names, not empty"),
         (all(_is_type(column.type) for column in manifest.schema), "schema", "types of SPEC section 3.1"),
+        (_are_roles(manifest), "columns", "columns of the schema, each in one role; declared: md5, sha1 or sha256"),
         (pinned == ((source.kind == "hub"),) * 2, "source", "locator and revision for a Hub source, null for others"),
     )
     for holds, member, expected in rules:
         if not holds:
             raise refuse(f"{PATH}.{member}", expected, "something else")
+
+
+def _are_roles(manifest: Manifest) -> bool:
+    """Tell whether the roles name columns that there are, each once."""
+    named, there = manifest.columns.named, {column.name for column in manifest.schema}
+    return len(set(named)) == len(named) and set(named) <= there and manifest.columns.declared.keys() <= _DECLARED
 
 
 def _are_distinct(names: Iterable[str]) -> bool:

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from audit_logs import envelope, fields, statement
 from audit_logs import manifest as manifests
 from audit_logs.log import Log
-from audit_logs.manifest import FileEntry, KeyedRoots, Manifest, SourcePin, StepName, Writer
+from audit_logs.manifest import FileEntry, KeyedRoots, Manifest, Roles, SourcePin, StepName, Writer
 from audit_logs.statement import Boundary, Candidate, FilterStep, ListUse, SelfTest, Statement, StepId
 from release import store, table
 from release.account import Tally, check_balance, check_hiding
@@ -137,6 +137,7 @@ def _manifest(prepared: Prepared, screened: Screened, pin: SourcePin, uses: Mapp
         license=plan.license,
         source=pin,
         schema=facts.schema,
+        columns=Roles(plan.columns.image, plan.columns.text, plan.columns.url, plan.columns.declared),
         row_group_rows=plan.build.row_group_rows,
         rows=facts.rows,
         root=dataset_root([(bytes.fromhex(shard.root), shard.rows) for shard in shards]).hex(),

@@ -94,7 +94,7 @@ class ImageFolder:
     @property
     def pin(self) -> SourcePin:
         """Return the source as the manifest has it: no file by name, only the metadata file's digest."""
-        return SourcePin("imagefolder", None, None, "public", len(self.paths), "", (), self.pinned)
+        return SourcePin("imagefolder", None, None, "public", len(self.paths), "", (), self.pinned, self.file_bytes)
 
     def locator(self, unit: Unit, position: int) -> str:
         """Return the path of an image in the folder."""

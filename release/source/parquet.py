@@ -162,6 +162,7 @@ class ParquetSource:
             root="",
             files=files,
             metadata=None,
+            file_bytes=self.file_bytes,
         )
 
     def locator(self, unit: Unit, position: int) -> str:

@@ -99,7 +99,26 @@ def _set(*path: str | int) -> Callable[[object], Change]:
 
 
 def _types(*texts: str) -> Change:
-    return lambda m: m.update(schema=[{"name": f"c{index}", "type": text} for index, text in enumerate(texts)])
+    schema = [{"name": f"c{index}", "type": text} for index, text in enumerate(texts)]
+    return lambda m: m.update(schema=schema, columns=_roles())
+
+
+def _roles(**named: object) -> Document:
+    """Return the member `columns` with these roles and no others."""
+    return {"declared": {}, "image": None, "text": None, "url": None} | named
+
+
+def _all_roles(manifest: Document) -> None:
+    manifest["schema"] = [{"name": name, "type": "string"} for name in ("picture", "words", "link", "digest")]
+    manifest["columns"] = _roles(image="picture", text="words", url="link", declared={"md5": "digest"})
+
+
+def _no_columns(manifest: Document) -> None:
+    manifest |= {"schema": [], "columns": _roles()}
+
+
+def _nameless_column(manifest: Document) -> None:
+    manifest |= {"schema": [{"name": "", "type": "string"}], "columns": _roles()}
 
 
 def _hub(manifest: Document) -> None:
@@ -200,8 +219,17 @@ _MANIFESTS: dict[str, tuple[str, Change, str]] = {
     "row-group-rows-3": ("manifest", _set("rowGroupRows")(3), "row groups whose size is no power of two"),
     "row-group-rows-2-21": ("manifest", _set("rowGroupRows")(1 << 21), "row groups larger than 2^20"),
     "column-twice": ("manifest", lambda m: m["schema"].append(m["schema"][0]), "two columns of one name"),
-    "column-without-name": ("manifest", _set("schema", 0, "name")(""), "a column without a name"),
-    "no-columns": ("manifest", _set("schema")([]), "no column"),
+    "column-without-name": ("manifest", _nameless_column, "a column without a name"),
+    "no-columns": ("manifest", _no_columns, "no column"),
+    "all-roles": (OK, _all_roles, "a column in each role"),
+    "role-of-no-column": ("manifest", _set("columns", "url")("link"), "a role for a column that is not in the schema"),
+    "two-roles-of-a-column": ("manifest", _set("columns", "url")("caption"), "one column in two roles"),
+    "declared-type-unknown": (
+        "manifest",
+        lambda m: m.update(columns=_roles(declared={"crc32": "caption"})),
+        "a declared digest of a type that there is not",
+    ),
+    "roles-missing-member": ("manifest", lambda m: m["columns"].pop("declared"), "a role is missing"),
     "type-unknown": ("manifest", _types("decimal128(3, 1)"), "a type that 3.1 does not have"),
     "type-storage-variant": ("manifest", _types("large_string"), "a storage variant instead of the type whose values it holds"),
     "type-with-space": ("manifest", _types("struct<a: int8>"), "a space in a type's text"),

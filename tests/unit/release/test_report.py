@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 import pytest
 
 from audit_logs.envelope import Envelope
-from audit_logs.manifest import Field, FileEntry, KeyedRoots, Manifest, SourcePin, StepName, Writer
+from audit_logs.manifest import Field, FileEntry, KeyedRoots, Manifest, Roles, SourcePin, StepName, Writer
 from audit_logs.replay import CandidateState, Entry, State, Void
 from audit_logs.report import Fact, Failure, Freshness, OpinionSummary, Report, StepSummary
 from audit_logs.statement import (
@@ -99,8 +99,9 @@ def _report(text: str = "Example Foundation") -> Report:
         version="1.2.3",
         previous=None,
         license=text,
-        source=SourcePin("parquet", None, None, "private", 40_000, SHA, (), None),
+        source=SourcePin("parquet", None, None, "private", 40_000, SHA, (), None, 1 << 26),
         schema=(Field("image", "binary"),),
+        columns=Roles("image", None, None, {}),
         row_group_rows=128,
         rows=36_733,
         root=SHA,

@@ -37,7 +37,7 @@ def facts() -> Facts:
         name="example/street-scenes-vetted",
         version="1.2.3",
         license="cc-by-4.0",
-        source=SourcePin("parquet", None, None, "private", 160, _SHA, (), None),
+        source=SourcePin("parquet", None, None, "private", 160, _SHA, (), None, 1 << 26),
         schema=_FIELDS,
         columns=Columns(image="image", text="caption", url="url", declared={}),
         shards=(_shard("train", 0, 2), _shard("train", 1, 2), _shard("test", 0, 1)),
