@@ -102,7 +102,8 @@ def secrets(built: Built, tmp_path_factory: pytest.TempPathFactory) -> set[bytes
             if name in ("positions", "removed", "lists"):
                 values = [value for one in content for key, value in one.items() if isinstance(value, bytes) or key == "locator"]
                 found.update(form for value in values for form in (forms(value) if isinstance(value, bytes) else [value.encode()]))
-    return {secret for secret in found - kept if len(secret) > 7}
+    nothing = {form for name in ("md5", "sha1", "sha256") for form in forms(hashlib.new(name, b"", usedforsecurity=False).digest())}
+    return {secret for secret in found - kept - nothing if len(secret) > 7}  # the root of an empty shard is the hash of nothing too
 
 
 def check_silence(where: str, data: bytes, secrets: set[bytes]) -> None:
@@ -162,11 +163,10 @@ def test_commands_tell_nothing_of_a_row_that_was_not_kept(
         check_silence("what a command said", text.encode(), secrets)
 
 
-@pytest.mark.parametrize("form", ["human", "json"])
-def test_a_failed_build_tells_nothing_even_to_who_debugs(form: str, clean: Project, tmp_path: Path) -> None:
+def test_a_failed_build_tells_nothing_even_to_who_debugs(clean: Project, tmp_path: Path) -> None:
     """A build that fails after it has found its hits: neither the traceback nor the open part of the work folder tells of them."""
     clean.write_plan(Wanted(parent="public", steps=(EXACT, LINKS)))
-    answer = in_process("build", clean.plan, "--out", tmp_path / "candidate", "--debug", "--format", form)
+    answer = in_process("build", clean.plan, "--out", tmp_path / "candidate", "--debug")
     assert answer.code == 1
     assert "Traceback" in answer.err
     hits = [rows()[seed] for seed in (KNOWN_FILE, KNOWN_LINK)]
