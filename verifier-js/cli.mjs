@@ -1,0 +1,93 @@
+#!/usr/bin/env node
+/**
+ * The second verifier on a command line. The modules in lib/ touch no file system; this front end reads the folder for them.
+ *
+ *     node verifier-js/cli.mjs verify DIR --trust FILE [--state FILE] [--now TIME]
+ *
+ * It prints the report as JSON and exits with the code of the verdict (docs/SPEC.md section 14): 0 verified, 1 failed, 3 stale,
+ * 4 withdrawn, 5 incomplete; 2 is a usage error. With --state it remembers the log after a run that ends verified.
+ */
+import { constants, promises as fs } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { time as timeRule } from "./lib/form.mjs";
+import { Problem } from "./lib/problem.mjs";
+import { readSeen, verify } from "./lib/verify.mjs";
+
+const USAGE = "node cli.mjs verify DIR --trust FILE [--state FILE] [--now YYYY-MM-DDTHH:MM:SSZ]";
+const PIECE = 1 << 22;
+
+/** A folder as verify.mjs wants it. Links are named and never followed. */
+function folderSource(root) {
+  return { list: () => below(root, ""), stream: (path) => pieces(join(root, path)) };
+}
+
+async function below(root, prefix) {
+  const files = [];
+  for (const name of (await fs.readdir(join(root, prefix))).sort()) {
+    const path = prefix + name;
+    const status = await fs.lstat(join(root, path));
+    if (status.isDirectory()) files.push(...(await below(root, `${path}/`)));
+    else files.push({ path, size: status.size, kind: kindOf(status) });
+  }
+  return files;
+}
+
+function kindOf(status) {
+  if (status.isFile()) return "file";
+  return status.isSymbolicLink() ? "a symbolic link" : "neither file nor folder";
+}
+
+/** Read a file piece by piece; a link, or a pipe that took a file's place, is not opened or does not hold us. */
+async function* pieces(path) {
+  const file = await fs.open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const buffer = new Uint8Array(PIECE);
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, PIECE);
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** Read the command line; throws a TypeError or Problem where it is not as USAGE says. */
+function readArguments(words) {
+  const options = { trust: { type: "string" }, state: { type: "string" }, now: { type: "string" } };
+  const { values, positionals } = parseArgs({ args: words, options, allowPositionals: true });
+  const [command, folder, ...more] = positionals;
+  if (command !== "verify" || !folder || more.length > 0 || !values.trust) throw new TypeError(`usage: ${USAGE}`);
+  if (values.now !== undefined) timeRule(values.now, "--now");
+  return { folder, ...values, now: Math.floor((values.now ? Date.parse(values.now) : Date.now()) / 1000) };
+}
+
+async function readState(path) {
+  if (path === undefined) return null;
+  const bytes = await fs.readFile(path).catch((error) => (error.code === "ENOENT" ? null : Promise.reject(error)));
+  if (bytes !== null) readSeen(new Uint8Array(bytes));
+  return bytes && new Uint8Array(bytes);
+}
+
+async function main() {
+  const { folder, trust, state, now } = readArguments(process.argv.slice(2));
+  const input = { trust: new Uint8Array(await fs.readFile(trust)), now, seen: await readState(state) };
+  await fs.readdir(folder);
+  const { exitCode, seen, ...report } = await verify(folderSource(folder), input);
+  if (state !== undefined && seen !== null) await remember(state, seen);
+  console.log(JSON.stringify(report, null, 2));
+  process.exitCode = exitCode;
+}
+
+/** Replace the state file as a whole, or not at all. */
+async function remember(path, seen) {
+  await fs.writeFile(`${path}.new`, seen);
+  await fs.rename(`${path}.new`, path);
+}
+
+main().catch((error) => {
+  const isExpected = error instanceof Problem || error.code !== undefined || error.message.startsWith("usage:");
+  console.error(isExpected ? `verify: ${error.message}` : error);
+  process.exitCode = 2;
+});

@@ -1,0 +1,60 @@
+/** Reading the files of a release through an interface, so that nothing here touches a file system. docs/SPEC.md section 13. */
+import { hex } from "./bytes.mjs";
+import { Problem } from "./problem.mjs";
+import { Sha256 } from "./sha256.mjs";
+
+/**
+ * The files of a release.
+ *
+ * `source` is what a front end brings: `list()`, an array of {path, size, kind} with kind `file` or words for what it is
+ * instead; `stream(path)`, an async iterable of Uint8Array. Both may be asynchronous.
+ */
+export class Listing {
+  static async of(source) {
+    return new Listing(source, await source.list());
+  }
+
+  constructor(source, files) {
+    this.source = source;
+    this.files = new Map(files.map((file) => [file.path, file]));
+  }
+
+  has = (path) => this.files.has(path);
+  paths = () => [...this.files.keys()].sort();
+
+  /** Return a file's bytes, of at most `limit`. */
+  async read(path, limit) {
+    const { size } = this.#entry(path);
+    if (size > limit) throw new Problem("file-size", path, `at most ${limit} bytes`, `${size}`);
+    const bytes = new Uint8Array(size);
+    let filled = 0;
+    for await (const piece of this.#pieces(path)) {
+      if (filled + piece.length > size) throw new Problem("unreadable", path, `${size} bytes`, "a file that grows");
+      bytes.set(piece, filled);
+      filled += piece.length;
+    }
+    return bytes.subarray(0, filled);
+  }
+
+  /** Return the sha256 (hex) of a file of any size. */
+  async digest(path) {
+    this.#entry(path);
+    const hash = new Sha256();
+    for await (const piece of this.#pieces(path)) hash.update(piece);
+    return hex(hash.digest());
+  }
+
+  #entry(path) {
+    const entry = this.files.get(path);
+    if (!entry) throw new Problem("folder-missing", path, "a file", "none");
+    return entry;
+  }
+
+  async *#pieces(path) {
+    try {
+      yield* await this.source.stream(path);
+    } catch (error) {
+      throw new Problem("unreadable", path, "a file that can be read", error.code ?? error.name);
+    }
+  }
+}

@@ -1,0 +1,97 @@
+/** The verdict and what is told with it: docs/SPEC.md section 14. */
+import { hex } from "./bytes.mjs";
+import { encode } from "./canonical.mjs";
+import { countedOpinions, quorumAge } from "./policy.mjs";
+import { BASE } from "./statement.mjs";
+
+export const EXIT_CODES = { verified: 0, failed: 1, stale: 3, withdrawn: 4, incomplete: 5 };
+const INCOMPLETE = ["no-candidate", "not-released", "opinions-missing", "opinions-tier", "unknown-type", "superseded"];
+const STALE = ["stale", "cosignature-future"];
+
+/** Codes that keep a release from being verified, and yet stop no later section. */
+export const STOPS_NOTHING = new Set(["withdrawn", ...INCOMPLETE, ...STALE]);
+
+/** The verdict for codes, by their precedence. */
+export function verdictOf(codes) {
+  if (codes.some((code) => !STOPS_NOTHING.has(code))) return "failed";
+  if (codes.includes("withdrawn")) return "withdrawn";
+  if (codes.some((code) => INCOMPLETE.includes(code))) return "incomplete";
+  return codes.length > 0 ? "stale" : "verified";
+}
+
+/** Make the report out of what was established and the problems in the order in which they were found. */
+export function makeReport(facts, problems) {
+  const verdict = verdictOf(problems.map(({ code }) => code));
+  const { trust, manifest, candidate } = facts;
+  const isBelieved = verdict !== "failed" && Boolean(candidate);
+  return {
+    verdict,
+    exitCode: EXIT_CODES[verdict],
+    release: trust?.name ?? "",
+    version: manifest?.version ?? "",
+    root: manifest?.root ?? "",
+    rows: manifest?.rows ?? 0,
+    steps: isBelieved ? candidate.predicate.steps.map((digest) => stepSummary(facts.state.steps.get(digest).predicate)) : [],
+    opinions: isBelieved ? opinionSummaries(facts) : [],
+    freshness: isBelieved ? { age_seconds: quorumAge(facts), limit_seconds: trust.policy.freshSeconds, quorum: trust.policy.quorum, witnesses: facts.times.size } : null,
+    failures: problems.map((problem) => problem.toJSON()),
+    facts: isBelieved ? labelledFacts(facts) : [],
+    seen: verdict === "verified" ? seenBytes(facts) : null,
+  };
+}
+
+const stepSummary = ({ step, input, output, removed, unscreenable, covers, lists }) => ({
+  ...step,
+  rows_in: input.rows,
+  rows_out: output.rows,
+  removed,
+  unscreenable,
+  covers,
+  lists,
+});
+
+function opinionSummaries(facts) {
+  const counted = new Set(countedOpinions(facts));
+  return facts.state.opinionsOn(facts.candidate).map((opinion) => ({
+    organisation: opinion.organisation,
+    result: opinion.predicate.verificationResult,
+    conclusion: opinion.report.predicate.conclusion,
+    counts: counted.has(opinion),
+  }));
+}
+
+/** What holds, each labelled with who stands behind it. */
+function labelledFacts(facts) {
+  const { manifest, state, signed, candidate } = facts;
+  const claimedBy = `claimed by ${candidate.organisation}`;
+  return [
+    { label: "proven here", text: `${manifest.shards.length} data files and ${manifest.files.length} others have the bytes of manifest ${manifest.digest}` },
+    { label: "proven here", text: `the log of ${signed.size} entries has the root ${hex(signed.root)}, signed by its key` },
+    ...confirmedClaims(facts).map(([text, organisations]) => ({ label: `checked by ${organisations.join(", ")}`, text })),
+    ...candidate.predicate.steps
+      .map((digest) => state.steps.get(digest).predicate)
+      .map(({ step, input, output }) => ({ label: claimedBy, text: `step ${step.name} took in ${input.rows} rows and gave on ${output.rows}` })),
+  ];
+}
+
+/** The claims that the reports of counted opinions confirm, and whose reports. */
+function confirmedClaims(facts) {
+  const claims = new Map();
+  for (const { organisation, report } of countedOpinions(facts)) {
+    for (const { claim, result } of report.predicate.claims) if (result === "confirmed") claims.set(claim, [...(claims.get(claim) ?? []), organisation]);
+  }
+  return [...claims];
+}
+
+/** The bytes of a state file: what to remember of this log (13.3). */
+function seenBytes({ signed, trust }) {
+  const seen = {
+    _type: `${BASE}seen/v0.1`,
+    checkpoint: signed.text,
+    logKey: trust.log.vkey,
+    origin: signed.origin,
+    root: hex(signed.root),
+    size: signed.size,
+  };
+  return encode(seen, "state file");
+}
