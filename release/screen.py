@@ -185,7 +185,8 @@ class _Output:
         fingerprints: Callable[[npt.NDArray[np.int64]], dict[str, pa.Array]],
     ) -> None:
         """Write one batch: kept rows to the data file, a line for every row to the private tables."""
-        self._data.append(batch.batch.filter(pa.array(judgement.step == 0)))
+        kept = judgement.step == 0
+        self._data.append(batch.batch if kept.all() else batch.batch.filter(pa.array(kept)))  # filtering copies every image
         source, unit, first = self._job.source, self._unit, batch.first
         self._ledger.append(
             unit.index, digests, judgement, fingerprints, lambda row: (self._offset + first + row, source.locator(unit, first + row))

@@ -33,11 +33,12 @@ _PRIVATE_GROUP_ROWS = 1 << 16
 _PRIVATE_GROUP_BYTES = 16 << 20
 _BUFFER = 1 << 20
 # A page is cut after the first few rows that fill it: a reader of single rows needs one page, not a row group of images.
+_PIECE_ROWS = 16
 _FIXED: dict[str, Any] = {
     "version": "2.6",
     "data_page_version": "1.0",
     "data_page_size": 1 << 20,
-    "write_batch_size": 16,
+    "write_batch_size": _PIECE_ROWS,
     "write_page_index": True,
     "compression_level": None,
     "store_schema": True,
@@ -162,8 +163,8 @@ class _Writer:
             self._give_up(error)
             raise error
         with self._guarded():
-            rows = pa.concat_batches(batches)
-            self._parquet.write_batch(rows, row_group_size=max(1, rows.num_rows))
+            rows = pa.Table.from_batches(batches)
+            self._parquet.write_table(rows, row_group_size=max(1, rows.num_rows))
 
     def close(self) -> None:
         """Write the footer and bring the file to its name."""
@@ -286,27 +287,41 @@ class PrivateWriter:
 
 
 class _Cutter:
-    """Cuts a stream of batches into groups of exactly so many rows."""
+    """Cuts a stream of batches into groups of exactly so many rows, each in pieces that only depend on the rows.
+
+    A piece is what the Parquet library takes at a time, so that pages are cut where they would be if the group were in one
+    piece; and putting together pieces, not groups, keeps a group of large images in memory once and not twice.
+    """
 
     def __init__(self, rows: int) -> None:
         self._wanted = rows
+        self._piece_rows = min(rows, _PIECE_ROWS)
+        self._pieces: list[pa.RecordBatch] = []
         self._parts: list[pa.RecordBatch] = []
-        self._count = 0
+        self._count = 0  # rows of the parts
 
     def add(self, batch: pa.RecordBatch) -> Iterator[list[pa.RecordBatch]]:
         """Yield each group that is full."""
         while batch.num_rows:
-            part = batch.slice(0, self._wanted - self._count)
+            part = batch.slice(0, self._piece_rows - self._count)
             batch = batch.slice(part.num_rows)
             self._parts.append(part)
             self._count += part.num_rows
-            if self._count == self._wanted:
+            if self._count == self._piece_rows:
+                self._join()
+            if len(self._pieces) * self._piece_rows == self._wanted:
                 yield self.rest()
 
     def rest(self) -> list[pa.RecordBatch]:
         """Return what has not been yielded yet."""
-        parts, self._parts, self._count = self._parts, [], 0
-        return parts
+        self._join()
+        pieces, self._pieces = self._pieces, []
+        return pieces
+
+    def _join(self) -> None:
+        if self._parts:
+            self._pieces.append(pa.concat_batches(self._parts))
+        self._parts, self._count = [], 0
 
 
 def write_sealed_table(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:

@@ -156,13 +156,20 @@ def gather(pieces: Iterable[tuple[pa.RecordBatch, dict[int, str]]], batch_bytes:
     first = rows = size = 0
     for batch, found in pieces:
         if parts and size + batch.nbytes > batch_bytes:
-            yield SourceBatch(pa.concat_batches(parts), first, problems)
-            first, rows, size, parts, problems = first + rows, 0, 0, [], {}
+            yield SourceBatch(_joined(parts), first, problems)
+            first, rows, size, problems = first + rows, 0, 0, {}
         problems |= {rows + row: reason for row, reason in found.items()}
         parts.append(batch)
         rows, size = rows + batch.num_rows, size + batch.nbytes
     if rows:
-        yield SourceBatch(pa.concat_batches(parts), first, problems)
+        yield SourceBatch(_joined(parts), first, problems)
+
+
+def _joined(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
+    """Return the parts as one batch, and let go of them: this generator waits while the batch is worked on."""
+    whole = pa.concat_batches(parts)
+    parts.clear()
+    return whole
 
 
 def named_split(path: str) -> str | None:
