@@ -30,7 +30,7 @@ from audit_logs.report import Failure, Report
 from audit_logs.statement import Release, Statement
 from audit_logs.trust import Trust
 from audit_logs.verify import verify
-from release import store
+from release import head, store
 from release.errors import GateError
 from release.report import report as report_page
 
@@ -40,11 +40,12 @@ PAGE = "report.html"
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """In whose name a candidate is published: the trust file's bytes, the publishing key and the log's key."""
+    """In whose name a candidate is published: the trust file's bytes, the publishing key, the log's key and what that signed last."""
 
     trust: bytes
     publisher: Signer
     log: Signer
+    head: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +82,13 @@ def publish(folder: Path, destination: Path, authority: Authority, now: datetime
     with store.lock(folder):
         manifest = manifests.parse(store.read_file(folder / manifests.PATH, manifests.LIMIT))
         log = Log.open(folder / "log", trust.log.key)
+        head.check(authority.head, log, log.entries())
         state = _log_opinions(folder, log, trust, authority.log)
         if state.release_of(manifest.digest) is None:
             _release(manifest, log, state, (trust, authority), now)
             state = replay(log.entries(), trust)
-        waiting = _waiting_for(manifest, state, log, trust)
+            head.remember(authority.head, log)
+        waiting = waiting_for(manifest, state, log, trust)
         if waiting:
             return Published(manifest, None, waiting, None)
         _check_destination(destination, log, manifest, trust)
@@ -153,8 +156,8 @@ def _release(manifest: Manifest, log: Log, state: State, authority: tuple[Trust,
     log.append([raw], keys.log)
 
 
-def _waiting_for(manifest: Manifest, state: State, log: Log, trust: Trust) -> tuple[str, ...]:
-    """Return whose cosignatures the checkpoint lacks, by organisation; nobody, if policy and quorum hold with those it has."""
+def waiting_for(manifest: Manifest, state: State, log: Log, trust: Trust) -> tuple[str, ...]:
+    """Return whose cosignatures a checkpoint lacks, by organisation; nobody, if policy and quorum hold with those it has."""
     cosigned = {
         auditor.organisation
         for auditor in trust.auditors
@@ -174,14 +177,15 @@ def _check_destination(destination: Path, log: Log, manifest: Manifest, trust: T
         there = Log.open(destination / "log", trust.log.key).entries()
         replaced = manifests.parse(store.read_file(destination / manifests.PATH, manifests.LIMIT))
     except Problem as error:
-        raise _not_ours(destination, "something else") from error
+        raise not_ours(destination, "something else") from error
     if log.entries()[: len(there)] != there:
-        raise _not_ours(destination, "a log that this one does not continue")
+        raise not_ours(destination, "a log that this one does not continue")
     if fields.version_key(replaced.version) > fields.version_key(manifest.version):
-        raise _not_ours(destination, f"version {replaced.version}")
+        raise not_ours(destination, f"version {replaced.version}")
 
 
-def _not_ours(destination: Path, found: str) -> GateError:
+def not_ours(destination: Path, found: str) -> GateError:
+    """Return the refusal to replace a folder that is no earlier state of this line."""
     return GateError(
         "the destination cannot be replaced",
         where=str(destination),

@@ -38,6 +38,7 @@ __all__ = [
     "copy_folder",
     "file_sha256",
     "fsync_folder",
+    "link_folder",
     "lock",
     "make_folder",
     "make_private_folder",
@@ -93,6 +94,29 @@ def copy_folder(source: Path, destination: Path, *, leave_out: Collection[str] =
     Raises:
         StoreError: a file could not be read or written; the copy is then incomplete, for the caller to delete.
     """
+    for path, target in _files_and_folders(source, destination, leave_out):
+        with path.open("rb") as file, open_new(target) as copy:
+            shutil.copyfileobj(file, copy, CHUNK)
+
+
+def link_folder(source: Path, destination: Path, *, leave_out: Collection[str] = ()) -> None:
+    """Give every file of a folder a second name in a folder that is not there yet, on the same file system.
+
+    Nothing is copied, however large the files are. This package replaces files and never writes into one, so that what is then
+    written below one of the folders does not change the other.
+
+    Raises:
+        StoreError: a file could not be read or linked; what was made is then incomplete, for the caller to delete.
+    """
+    for path, target in _files_and_folders(source, destination, leave_out):
+        try:
+            os.link(path, target)
+        except OSError as error:
+            raise StoreError(f"could not link {path.name}: {error.strerror}", where=str(path)) from error
+
+
+def _files_and_folders(source: Path, destination: Path, leave_out: Collection[str]) -> Iterator[tuple[Path, Path]]:
+    """Make the folders of `source` again below `destination`, and yield each file with the place that it has there."""
     make_folder(destination)
     for path in sorted(source.rglob("*")):
         relative = path.relative_to(source)
@@ -102,9 +126,8 @@ def copy_folder(source: Path, destination: Path, *, leave_out: Collection[str] =
             raise StoreError("only files and folders are copied", where=str(path), expected="a file", found="a link or a special file")
         if path.is_dir():
             make_folder(destination / relative)
-            continue
-        with path.open("rb") as file, open_new(destination / relative) as copy:
-            shutil.copyfileobj(file, copy, CHUNK)
+        else:
+            yield path, destination / relative
 
 
 def swap_folder(staging: Path, destination: Path) -> bool:

@@ -25,7 +25,7 @@ def fenced(page: Path) -> Iterator[str]:
     """Yield the command lines in a page's shell blocks, comments and continuation marks taken off."""
     text = page.read_text(encoding="utf-8").replace("$(date +%F)", "2026-01-31")  # what a shell would put there
     for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
-        yield from (" ".join(shlex.split(line, comments=True)) for line in block.replace("\\\n", " ").splitlines())
+        yield from (shlex.join(shlex.split(line, comments=True)) for line in block.replace("\\\n", " ").splitlines())
 
 
 def documented(prefix: str) -> list[tuple[str, str]]:
@@ -88,7 +88,7 @@ def test_the_light_verifier_s_options_are_documented(light_help: dict[str, str])
 def test_documented_calls_of_the_light_verifier_exist(light_help: dict[str, str]) -> None:
     """No page tells of a command or option that the light verifier does not have."""
     for page, line in documented(LIGHT):
-        words = line.removeprefix(LIGHT).split()
+        words = shlex.split(line.removeprefix(LIGHT))
         assert words[0] in light_help, f"{page}: {line}"
         assert [word for word in words if word.startswith("--") and word not in light_help[words[0]]] == [], f"{page}: {line}"
 

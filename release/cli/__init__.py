@@ -34,6 +34,9 @@ COMMANDS = {
     "build": "Screen a source and write a signed candidate.",
     "audit": "Check a candidate as an auditor, and sign an opinion.",
     "publish": "Publish a candidate that meets the trust policy.",
+    "recall": "Withdraw a release, and republish the log.",
+    "withdraw": "Sign the withdrawal of a statement or of a key.",
+    "record": "Log statements that others signed, and republish the log.",
     "verify": "Verify a release from its bytes, offline.",
 }
 ERROR, USAGE = 1, 2

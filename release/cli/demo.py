@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @command("demo", examples=("release demo demo", "release demo"))
 @click.argument("folder", type=FOLDER, metavar="[DIR]", default=Path("demo"))
 def demo(output: Output, folder: Path) -> None:
-    """Tell the whole story in DIR: build, audit, publish, verify, tamper, on about 160 bundled drawings.
+    """Tell the whole story in DIR: build, audit, publish, verify, tamper, a second version, recall, on about 160 bundled drawings.
 
     Leaves DIR/institution, DIR/auditor-1, DIR/auditor-2, DIR/trust.json and DIR/published to look around in.
     """

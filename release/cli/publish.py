@@ -29,7 +29,7 @@ def publish(output: Output, folder: Path, destination: str, plan: Path) -> int:
     """
     from release.publish import publish
 
-    published = publish(folder, _folder(destination), _authority(plan), datetime.now(UTC))
+    published = publish(folder, local(destination), authority(plan), datetime.now(UTC))
     value = {
         "release": published.manifest.name,
         "version": published.manifest.version,
@@ -41,7 +41,8 @@ def publish(output: Output, folder: Path, destination: str, plan: Path) -> int:
     return 0 if published.destination else INCOMPLETE
 
 
-def _folder(destination: str) -> Path:
+def local(destination: str) -> Path:
+    """Return the folder that a destination names; this version knows no others."""
     from release.errors import UsageError
 
     if destination.startswith("hub:"):
@@ -49,16 +50,21 @@ def _folder(destination: str) -> Path:
     return Path(destination).absolute()
 
 
-def _authority(plan_path: Path) -> Authority:
+def authority(plan_path: Path, trust: Path | None = None) -> Authority:
+    """Return trust file and keys as a plan names them, or another trust file."""
     from audit_logs import keys, store
     from audit_logs.trust import LIMIT
+    from release import head
     from release.plan import load
     from release.publish import Authority
     from release.steps import kinds
 
     plan = load(plan_path, kinds())
     return Authority(
-        trust=store.read_file(plan.audit.trust, LIMIT), publisher=keys.load(plan.keys.institution), log=keys.load_note_signer(plan.keys.log)
+        trust=store.read_file(trust or plan.audit.trust, LIMIT),
+        publisher=keys.load(plan.keys.institution),
+        log=keys.load_note_signer(plan.keys.log),
+        head=head.place(plan.keys.log),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -58,5 +59,34 @@ def show(output: Output, file: Path) -> None:
     )
 
 
+@command("supersede", examples=("release trust supersede trust-v1.json trust.json --key keys/root.pem --out superseded.sigstore.json",))
+@click.argument("pinned", type=FOLDER, metavar="PINNED")
+@click.argument("new", type=FOLDER, metavar="NEW")
+@click.option(
+    "--key", type=FOLDER, required=True, help="A root key of PINNED; each root key of the threshold signs a statement of its own."
+)
+@click.option("--out", type=FOLDER, required=True, help="The file to log; it is not there yet.")
+def supersede(output: Output, pinned: Path, new: Path, key: Path, out: Path) -> None:
+    """Sign the announcement that NEW follows PINNED, the trust file that readers have.
+
+    Log it with `release record DIR FILE --trust PINNED --to PUBLISHED`. Once the threshold of root keys is in the log, a reader who has
+    pinned the old file gets the verdict `incomplete` until the new one is pinned.
+    """
+    from audit_logs import keys
+    from release import notices, store, trustfile
+    from release.cli.withdraw import check_new
+
+    check_new(out)
+    old, following = trustfile.read(pinned), trustfile.read(new)
+    store.write_file(out, notices.trust_superseded(old, following, keys.load(key), datetime.now(UTC)))
+    threshold = old.root.threshold
+    output.result(
+        {"statement": str(out), "version": following.version, "digest": following.digest, "threshold": threshold},
+        f"Wrote {out}: version {following.version}, sha256 {following.digest}. It takes {threshold} root key{'s' * (threshold > 1)}.\n"
+        f"Next: `release record DIR {out} --trust {pinned} --to PUBLISHED`, and hand out {new}.",
+    )
+
+
 trust.add_command(add_auditor)
+trust.add_command(supersede)
 trust.add_command(show)

@@ -125,14 +125,35 @@ def test_croissant_is_valid(demo: Path) -> None:
     assert said.returncode == 0, said.stderr[-2000:]
 
 
-def test_publishing_again_changes_nothing_of_the_release(demo: Path) -> None:
-    """A repeated `release publish` neither doubles an entry nor changes a file of the proof."""
+def test_recalling_again_changes_nothing_of_the_release(demo: Path) -> None:
+    """A repeated `release recall` neither doubles an entry nor changes a file of the proof."""
     published = demo / "published"
     before = {path: path.read_bytes() for path in published.rglob("*") if path.is_file() and path.name != "report.html"}
     home = demo / "institution"
-    said = run("release", "publish", str(home / "candidate"), "--to", str(published), "--plan", str(home / "plan.toml"))
+    options = ("--reason", "again", "--to", str(published), "--plan", str(home / "plan.toml"))
+    said = run("release", "recall", str(home / "candidate"), *options)
     assert said.returncode == 0, said.stderr
     assert {path: path.read_bytes() for path in published.rglob("*") if path.is_file() and path.name != "report.html"} == before
+
+
+def test_the_demo_ends_with_the_second_version_and_the_first_one_recalled(demo: Path, tmp_path: Path) -> None:
+    """`published` is 1.1.0 after 1.0.0, of which a copy with today's log is withdrawn, exit code 4, in both verifiers."""
+    manifest = json.loads((demo / "published" / "release.json").read_text())
+    assert (manifest["version"], manifest["previous"]["version"]) == ("1.1.0", "1.0.0")
+    old = tmp_path / "old"
+    subprocess.run(["cp", "-r", str(demo / "institution" / "candidate"), str(old)], check=True)
+    subprocess.run(["rm", "-r", str(old / "evidence")], check=True)
+    for verifier in (("release", "verify"), ("audit_logs", "verify")):
+        said = run(*verifier, str(old), "--trust", str(demo / "trust.json"), "--format", "json")
+        assert (said.returncode, json.loads(said.stdout)["verdict"]) == (4, "withdrawn")
+
+
+def test_an_older_candidate_cannot_be_published_after_a_recall(demo: Path) -> None:
+    """Its log is no longer the newest, and the log's own key knows."""
+    home = demo / "institution"
+    options = ("--to", str(demo / "published"), "--plan", str(home / "plan.toml"), "--format", "json")
+    said = run("release", "publish", str(home / "candidate-2"), *options)
+    assert (said.returncode, json.loads(said.stdout)["error"]["code"]) == (1, "log-behind")
 
 
 def test_nothing_of_a_removed_row_is_published(demo: Path) -> None:

@@ -77,7 +77,7 @@ def _published(_built: World, tmp_path_factory: pytest.TempPathFactory) -> World
     done = _built.copy(tmp_path_factory.mktemp("published") / "world")
     today = datetime.now(UTC).date()
     play(scene for scene in story._audit(done.home, today) if scene.command[0] == "audit")
-    play(story._publish(done.home))
+    play(story._publish(done.home, "candidate"))
     return done
 
 

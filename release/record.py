@@ -1,0 +1,260 @@
+"""What comes after a release: statements are added to the line's one log, and published folders are brought up to date.
+
+    1. find the newest copy of the log; refuse if another copy is no beginning of it, or if its key signed a newer one
+    2. add what that copy holds and the new statements to the log of the folder at hand; void statements are refused
+    3. put the new log into each published folder, in one step. Bad news does not wait: a release that is withdrawn, or no
+       longer meets the policy, says so at once. One that still stands waits for the cosignatures without which it would not
+
+A step that was done is not done again, so the same call can be repeated at any time. Only the log, the files of reports/ and
+opinions/, and report.html change; data files are the same ones.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from audit_logs import manifest as manifests
+from audit_logs import note, policy
+from audit_logs import trust as trusts
+from audit_logs.errors import Problem
+from audit_logs.files import FolderFiles
+from audit_logs.folder import entry_files
+from audit_logs.log import Log
+from audit_logs.manifest import Manifest
+from audit_logs.note import SignedCheckpoint, VerifierKey
+from audit_logs.replay import State, replay
+from audit_logs.report import INCOMPLETE_CODES, STALE_CODES, WITHDRAWN_CODE, Report
+from audit_logs.trust import Trust
+from audit_logs.verify import verify
+from release import head, notices, store
+from release.errors import GateError
+from release.publish import PAGE, Authority, not_ours, waiting_for
+from release.report import report as report_page
+
+LOG = "log"
+TELLABLE = INCOMPLETE_CODES | STALE_CODES | {WITHDRAWN_CODE, "opinion-failed", "previous"}  # what the log alone can bring about
+Statements = Callable[[State], Sequence[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the log lies.
+
+    Attributes:
+        folder: a candidate or published folder; the statements are added to its log.
+        destinations: published folders that get the new log.
+        log_from: further folders that may hold the newest copy; they are only read.
+    """
+
+    folder: Path
+    destinations: tuple[Path, ...] = ()
+    log_from: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was done.
+
+    Attributes:
+        manifest: of the folder at hand.
+        added: how many statements are new in the log.
+        verdicts: what a stranger's verification says of each destination that has the new log.
+        waiting: for each other one, organisations whose cosignature on the new checkpoint is still to come.
+    """
+
+    manifest: Manifest
+    added: int
+    verdicts: Mapping[Path, str]
+    waiting: Mapping[Path, tuple[str, ...]]
+
+
+def recall(places: Places, reason: str, authority: Authority, now: datetime) -> Recorded:
+    """Log the withdrawal of the release in a folder, and republish the log.
+
+    Raises:
+        GateError: the folder's release was never logged as one (`not-released`), or as `record`.
+        Problem: as `record`.
+    """
+    digest = _manifest(places.folder).digest
+
+    def withdrawal(state: State) -> Sequence[bytes]:
+        found = [release for release in state.releases if release.manifest == digest]
+        if not found:
+            raise GateError(
+                "what was never released cannot be recalled", where=str(places.folder), expected="a logged release", code="not-released"
+            )
+        if any(release.withdrawn is not None for release in found):
+            return ()
+        return (notices.release_withdrawn(digest, reason, authority.publisher, now),)
+
+    return record(places, withdrawal, authority, now)
+
+
+def record(places: Places, statements: Statements, authority: Authority, now: datetime) -> Recorded:
+    """Add statements to the line's log, and bring published folders up to date.
+
+    Args:
+        places: where the log lies.
+        statements: the bundles to add, given what the newest copy of the log says; those that it holds already are left out.
+        authority: trust file and keys.
+        now: the time.
+
+    Raises:
+        GateError: a copy of the log is no part of the newest one (`log-fork`), there is a newer one (`log-behind`), a statement
+            would be void (its code), or a destination is not of this line (`destination`).
+        Problem: a file cannot be read or written; each folder is as it was, or complete.
+    """
+    trust = trusts.parse(authority.trust)
+    folder = places.folder
+    destinations = tuple(path for path in places.destinations if path.resolve() != folder.resolve())
+    with store.lock(folder):
+        manifest = _manifest(folder)
+        own = Log.open(folder / LOG, trust.log.key)
+        newest = _newest((folder, *destinations, *places.log_from), trust)
+        head.check(authority.head, own, newest)
+        new = _new_statements(newest, statements, trust)
+        added = [*newest[own.size :], *new]
+        if added:
+            _add(folder, added, authority, now)
+        head.remember(authority.head, Log.open(folder / LOG, trust.log.key))
+        outcomes = {path: _update(path, folder, authority.trust, now) for path in destinations}
+    verdicts = {path: outcome for path, outcome in outcomes.items() if isinstance(outcome, str)}
+    waiting = {path: outcome for path, outcome in outcomes.items() if not isinstance(outcome, str)}
+    return Recorded(manifest, len(new), verdicts, waiting)
+
+
+def _add(folder: Path, entries: Sequence[bytes], authority: Authority, now: datetime) -> None:
+    """Add entries to a folder's log, so that readers see the folder as it was or as it is then."""
+    trust = trusts.parse(authority.trust)
+    with _staging(folder) as staging:
+        log = Log.open(staging / LOG, trust.log.key)
+        log.append(entries, authority.log)
+        _lay_entries(staging, replay(log.entries(), trust))
+        if (staging / PAGE).exists():
+            store.write_file(staging / PAGE, report_page(verify(FolderFiles(staging), authority.trust, now=now), now))
+        store.swap_folder(staging, folder.absolute())
+
+
+def _manifest(folder: Path) -> Manifest:
+    return manifests.parse(store.read_file(folder / manifests.PATH, manifests.LIMIT))
+
+
+def _newest(folders: Sequence[Path], trust: Trust) -> list[bytes]:
+    """Return the entries of the longest log, of which every other one must be a beginning."""
+    found = {folder: Log.open(folder / LOG, trust.log.key).entries() for folder in folders}
+    longest = max(found.values(), key=len)
+    for folder, entries in found.items():
+        if longest[: len(entries)] != entries:
+            raise GateError(
+                "two copies of the log tell two histories",
+                where=str(folder / LOG),
+                expected="a beginning of the longest copy",
+                found="other entries",
+                next_step="keep both copies; one line has one log, and no command goes on while there are two",
+                code="log-fork",
+            )
+    return longest
+
+
+def _new_statements(entries: list[bytes], statements: Statements, trust: Trust) -> list[bytes]:
+    """Return what is not in the log yet, after checking that it would apply there."""
+    known = set(entries)
+    new = [raw for raw in statements(replay(entries, trust)) if raw not in known]
+    voids = [void for void in replay([*entries, *new], trust).voids if void.index >= len(entries)] if new else []
+    if voids:
+        raise GateError(
+            "a statement would be void in this log",
+            where=f"statement {voids[0].index - len(entries) + 1} of {len(new)}",
+            expected="one that its author may make, about something that is in the log",
+            found=voids[0].code,
+            next_step="docs/errors.md says what the code means; nothing was logged",
+            code=voids[0].code,
+        )
+    return new
+
+
+@contextmanager
+def _staging(folder: Path, leave_out: Sequence[str] = ()) -> Iterator[Path]:
+    """Give a second folder with the same files, to be put in the folder's place with `store.swap_folder`; what is left goes."""
+    staging = folder.absolute().parent / f".{folder.absolute().name}.recording"
+    shutil.rmtree(staging, ignore_errors=True)
+    try:
+        store.link_folder(folder, staging, leave_out=leave_out)
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _lay_entries(folder: Path, state: State) -> None:
+    """Let reports/ and opinions/ hold exactly what stands on the folder's candidate; where none stands, they stay."""
+    candidate = state.candidates.get(_manifest(folder).digest)
+    if candidate is None:
+        return
+    due = entry_files(candidate)
+    for place in ("reports", "opinions"):
+        for path in (folder / place).glob("*"):
+            if path.relative_to(folder).as_posix() not in due:
+                store.remove_file(path)
+    for name, data in due.items():
+        store.make_folder((folder / name).parent)
+        store.write_file(folder / name, data)
+
+
+def _update(destination: Path, folder: Path, trust_bytes: bytes, now: datetime) -> str | tuple[str, ...]:
+    """Put the folder's log into a destination and return the verdict there, or return for whom that waits."""
+    trust = trusts.parse(trust_bytes)
+    try:
+        there = Log.open(destination / LOG, trust.log.key).signed
+        manifest = _manifest(destination)
+    except Problem as error:
+        raise not_ours(destination, "something else") from error
+    with _staging(destination, leave_out=(LOG,)) as staging:
+        store.copy_folder(folder / LOG, staging / LOG)
+        log = Log.open(staging / LOG, trust.log.key)
+        _keep_cosignatures(log, there, trust)
+        state = replay(log.entries(), trust)
+        _lay_entries(staging, state)
+        report = verify(FolderFiles(staging), trust_bytes, now=now)
+        _check_tellable(report, destination)
+        if report.verdict != "verified" and _stands(manifest, state, trust):
+            return waiting_for(manifest, state, log, trust)
+        store.write_file(staging / PAGE, report_page(report, now))
+        store.swap_folder(staging, destination.absolute())
+    return report.verdict
+
+
+def _keep_cosignatures(log: Log, there: SignedCheckpoint, trust: Trust) -> None:
+    """Where the destination has this checkpoint already, keep what witnesses signed there since."""
+    if there.checkpoint != log.signed.checkpoint:
+        return
+    for auditor in trust.auditors:
+        key = VerifierKey.parse(auditor.witness)
+        known, other = note.verify_cosignature(log.signed, key), note.verify_cosignature(there, key)
+        if other is not None and (known is None or other > known):
+            log.add_cosignature(next(line.text for line in there.lines if line.is_by(key)), key)
+
+
+def _stands(manifest: Manifest, state: State, trust: Trust) -> bool:
+    """Tell whether a release would be verified, if only the checkpoint had its cosignatures."""
+    found = state.release_of(manifest.digest)
+    news = state.superseded_by or state.unknown_types or policy.policy_gaps(manifest, state, trust)
+    return found is not None and found.withdrawn is None and not news
+
+
+def _check_tellable(report: Report, destination: Path) -> None:
+    """Refuse to write a folder that is broken, which is not the same as one that has bad news to tell."""
+    broken = [failure for failure in report.failures if failure.code not in TELLABLE]
+    if broken:
+        raise GateError(
+            "the destination does not hold with the new log, so it stays as it is",
+            where=str(destination),
+            expected="a release whose files are those of its manifest",
+            found=" | ".join(map(str, broken)),
+            next_step="publish it again from its candidate",
+            code="not-verified",
+        )
