@@ -13,6 +13,23 @@ from audit_logs.report import Fact, Failure, Report, StepSummary, verdict_of
 from audit_logs.seen import Seen
 
 PROVEN = "proven here"
+CLAIMS = {
+    "signatures": "Steps and candidate are signed by keys that the trust file allows for them.",
+    "log": "The log holds from its first entry on, and the candidate follows the line's last release.",
+    "files": "Every file has the size and digest of the manifest, and there is no other.",
+    "rows": "Every row, read and hashed anew, gives the roots of the manifest.",
+    "steps": "Each step takes in what the one before gave on, caught its canaries and used lists that were fresh enough.",
+    "counts": "The counts of each step are those of the rows that it took.",
+    "source-files": "The source at hand is the pinned one, down to each row.",
+    "source-root": "The sealed digests of all source rows give the source root.",
+    "first-keyed-root": "The sealed digests of all source rows give the keyed root before the first step.",
+    "last-keyed-root": "The rows that were kept give the keyed root after the last step, and are the published ones in their order.",
+    "step-commitments": "What each step says that it took in and gave on follows from the sealed rows.",
+    "list-entries": "As many entries of each list were used as the steps say, none of them twice.",
+    "fingerprints": "Fingerprints and links of all published rows, made anew, are those that were screened.",
+    "no-listed-row": "No published row matches a list of the auditor's own.",
+}
+"""What a confirmed claim of an audit report means."""
 _GIBIBYTE = 1 << 30
 
 
@@ -86,14 +103,17 @@ def _proven(case: Case) -> Iterator[str]:
 
 
 def _checked(case: Case) -> Iterator[Fact]:
-    """Yield each claim that counted reports confirm, with the organisations that did."""
-    confirmed: dict[str, list[str]] = {}
+    """Yield the claims that counted reports confirm, those together that the same organisations confirm."""
+    confirmed: dict[str, set[str]] = {}
     for item in case.weighed:
         for claim in item.report.claims if item.counts else ():
             if claim.result == "confirmed":
-                confirmed.setdefault(claim.claim, []).append(item.auditor.organisation)
-    for text, organisations in confirmed.items():
-        yield Fact(f"checked by {', '.join(sorted(set(organisations)))}", text)
+                confirmed.setdefault(claim.claim, set()).add(item.auditor.organisation)
+    blocks: dict[str, list[str]] = {}
+    for name, organisations in confirmed.items():
+        blocks.setdefault(f"checked by {', '.join(sorted(organisations))}", []).append(name)
+    for label, names in blocks.items():
+        yield from (Fact(label, CLAIMS.get(name) or (name if name.isprintable() else ascii(name))) for name in names)
 
 
 def _claimed(case: Case) -> Iterator[Fact]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+
+import pyarrow as pa
 
 from audit_logs.envelope import MAX_BUNDLE, Signer
 from audit_logs.errors import TrustError
@@ -24,8 +26,10 @@ from audit_logs.trust import Auditor, Trust
 from audit_logs.trust import parse as parse_trust
 from audit_logs.verify import replayed, verify
 from release.audit import claims
+from release.audit.columns import misfits, schema_of
 from release.checks import DataChecks
 from release.errors import AuditError
+from release.plan import Columns
 
 _UNLOGGED = ("reports/", "opinions/")
 _EXPECTED = {"not-released", "opinions-missing", "opinions-tier"}
@@ -96,18 +100,34 @@ class Auditing:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A candidate whose log, manifest and candidate statement hold, and the claims that were decided with them."""
+    """A candidate whose log, manifest and candidate statement hold, and the claims that were decided with them.
+
+    Attributes:
+        folder: where it lies.
+        manifest: its manifest.
+        state: what its log says of it.
+        entries: entries of the log.
+        claims: the claims that were decided.
+        schema: normalised Arrow schema of its data files; without columns where they do not hold.
+    """
 
     folder: Path
     manifest: Manifest
     state: CandidateState
     entries: int
     claims: tuple[Claim, ...]
+    schema: pa.Schema
 
     @property
     def steps(self) -> tuple[FilterStep, ...]:
         """The attestations, in order."""
         return tuple(step for _, step in self.state.attestations)
+
+    @property
+    def columns(self) -> Columns:
+        """The roles of the columns, as a source and a step know them."""
+        roles = self.manifest.columns
+        return Columns(roles.image, roles.text, roles.url, roles.declared)
 
     @property
     def sound(self) -> bool:
@@ -152,7 +172,9 @@ def examine(folder: Path, auditing: Auditing, *, now: datetime, seen: Seen | Non
             next_step="use --cosign to sign a later checkpoint",
             code="audit-again",
         )
-    return Examined(folder, manifest, candidate, len(state.applied) + len(state.voids), _claims(report.failures, manifest, candidate))
+    made = _claims(report.failures, manifest, candidate)
+    case = Examined(folder, manifest, candidate, len(state.applied) + len(state.voids), made, pa.schema([]))
+    return _with_columns(case) if case.sound else case
 
 
 def _candidate(folder: Path, report: Report) -> tuple[Manifest, CandidateState]:
@@ -178,6 +200,16 @@ def _not_auditable(folder: Path, failures: tuple[Failure, ...]) -> AuditError:
         next_step="ask the institution for the whole candidate",
         code="no-candidate",
     )
+
+
+def _with_columns(case: Examined) -> Examined:
+    """Return a sound candidate with its schema; rows whose columns are not what the manifest says of them are no sound rows."""
+    schema = schema_of(case.folder, case.manifest)
+    faults = list(misfits(case.manifest, schema, case.steps))
+    made = tuple(
+        claims.refuted(claim.claim, "; ".join(faults)) if faults and claim.claim == claims.ROWS else claim for claim in case.claims
+    )
+    return replace(case, claims=made, schema=schema)
 
 
 def _claims(failures: tuple[Failure, ...], manifest: Manifest, candidate: CandidateState) -> tuple[Claim, ...]:

@@ -22,7 +22,7 @@ def seal(folder: Path, auditing: Auditing, manifest: Manifest, hits: Sequence[Hi
     """Write the finding on a release into a private folder, and return its path.
 
     The plaintext is one object: release, version, manifest, organisation, and for each listed row its place in the release (row,
-    file, row in that file, counted from 0), the kind of match and the list.
+    file, row in that file, counted from 0), the kind of match, what matched (`stored` bytes, `declared` digest or link, `pixels`) and the list.
 
     Raises:
         EvidenceError: auditor or officer have no usable age recipient.
@@ -47,9 +47,10 @@ def seal(folder: Path, auditing: Auditing, manifest: Manifest, hits: Sequence[Hi
 
 
 def _row(manifest: Manifest, hit: Hit) -> dict[str, object]:
+    what: dict[str, object] = {"covers": hit.covers, "kind": hit.kind, "list": hit.which_list, "row": hit.row}
     first = 0
     for shard in manifest.shards:
         if hit.row < first + shard.rows:
-            return {"file": shard.path, "kind": hit.kind, "list": hit.which_list, "row": hit.row, "rowInFile": hit.row - first}
+            return what | {"file": shard.path, "rowInFile": hit.row - first}
         first += shard.rows
-    return {"kind": hit.kind, "list": hit.which_list, "row": hit.row}
+    return what

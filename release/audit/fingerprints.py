@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
-from audit_logs.statement import Claim, FilterStep
+from audit_logs.statement import Claim
 from release.audit import claims
-from release.audit.columns import Roles, equal_columns
-from release.audit.evidence_tables import batches, columns, malformed
+from release.audit.candidate import Examined
+from release.audit.evidence_tables import batches
 from release.evidence import OpenedTier
 from release.fingerprint import CONVENTIONS, DECODER, Fingerprints
 from release.ledger import fingerprint_arrays, fingerprint_fields, kept_schema
@@ -29,25 +29,25 @@ _LINKS = ("url", "domain")
 class Comparison:
     """Compares batch by batch; `take` is given the published rows in order."""
 
-    def __init__(self, kept: OpenedTier, steps: Sequence[FilterStep], roles: Roles) -> None:
-        """Begin.
-
-        Raises:
-            EvidenceError: the table `kept` is not in its form.
-        """
+    def __init__(self, kept: OpenedTier, case: Examined) -> None:
+        """Begin."""
+        steps, self._url = case.steps, case.columns.url
         used = {convention for step in steps for convention in step.conventions}
         self.conventions = tuple(convention for convention in CONVENTIONS if convention in used)
-        self._schema = _schema(kept, self.conventions)
-        self._rows = _Rows(batches(kept, "kept", self._schema), self._schema)
+        schema = kept_schema(self.conventions, _LINKS if self._url else ())
+        self._rows = _Rows(batches(kept, "kept", schema), schema)
         self._bits = 0 if all(step.decoder in ("", DECODER) for step in steps) else OTHER_DECODER_BITS
         self._pixels = any(step.covers == "pixels" for step in steps)
         self._stored = self._pixels or any(step.covers == "stored" for step in steps)
         self._wrong = self._unable = self._count = self._unsaid = 0
         self._said = False
-        self.links = roles.links if "url" in self._schema.names else ()
 
     def take(self, batch: pa.RecordBatch, prints: Fingerprints) -> None:
-        """Compare the next rows with their sealed fingerprints."""
+        """Compare the next rows with their sealed fingerprints and links.
+
+        Raises:
+            EvidenceError: the table `kept` is not in its form.
+        """
         sealed = self._rows.take(batch.num_rows)
         self._count += batch.num_rows
         if sealed.num_rows != batch.num_rows:
@@ -59,9 +59,9 @@ class Comparison:
         wrong = self._differing(sealed, prints) & ~unable
         if self._pixels:
             wrong |= np.array([bool(reason) and reason not in UNABLE for reason in prints.reason], np.bool_)
-        wrong |= self._wrong_links(batch, sealed)
-        self._unsaid += int(silent.sum())
-        self._wrong += int((wrong & ~silent).sum())
+        moved = self._wrong_links(batch, sealed)
+        self._unsaid += int((silent & ~moved).sum())
+        self._wrong += int(((wrong & ~silent) | moved).sum())
         self._unable += int(unable.sum())
 
     def _differing(self, sealed: pa.Table, prints: Fingerprints) -> np.ndarray:
@@ -76,14 +76,13 @@ class Comparison:
         return differ
 
     def _wrong_links(self, batch: pa.RecordBatch, sealed: pa.Table) -> np.ndarray:
-        """Return which rows have another link than was sealed; no text column with those links at all is wrong for every row."""
-        if "url" not in self._schema.names:
+        """Return which rows have another link, or a link to another host, than was sealed."""
+        if self._url is None:
             return np.zeros(batch.num_rows, np.bool_)
-        urls = sealed["url"].to_pylist()
-        self.links = equal_columns(batch, self.links, urls)
-        hosts = [host(url) if url else None for url in urls]
-        wrong = [not self.links or one != other for one, other in zip(sealed["domain"].to_pylist(), hosts, strict=True)]
-        return np.array(wrong, np.bool_)
+        urls = batch.column(self._url).to_pylist()
+        expected = [(url, host(url) if url else None) for url in urls]
+        found = zip(*(sealed[name].to_pylist() for name in _LINKS), strict=True)
+        return np.array([one != other for one, other in zip(found, expected, strict=True)], np.bool_)
 
     def claim(self) -> Claim:
         """Return the claim on fingerprints, after the last row."""
@@ -118,14 +117,6 @@ class _Rows:
         for batch in self._stream:
             left += batch.num_rows
         return left
-
-
-def _schema(kept: OpenedTier, conventions: Sequence[str]) -> pa.Schema:
-    there = columns(kept, "kept")
-    for links in ((), _LINKS):
-        if there == (schema := kept_schema(conventions, links)):
-            return schema
-    raise malformed(kept.tier, "kept", "the columns of SPEC.md section 15 for the attested conventions", "others")
 
 
 def _alike(one: bytes | int | None, other: bytes | int | None, bits: int) -> bool:

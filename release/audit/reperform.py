@@ -10,7 +10,6 @@ import pyarrow as pa
 from audit_logs.errors import VerificationError
 from release import table
 from release.audit.candidate import Examined
-from release.audit.columns import Roles
 from release.audit.fingerprints import Comparison
 from release.audit.matching import Matching
 from release.fingerprint import CONVENTIONS, Fingerprinter
@@ -27,7 +26,6 @@ class Reperformance:
     """What is done with each published row; None where it is not to be done."""
 
     case: Examined
-    roles: Roles
     comparison: Comparison | None
     matching: Matching | None
 
@@ -45,8 +43,8 @@ class Reperformance:
             if self.matching is not None:
                 self.matching.self_test(fingerprinter)
             for batch, root in self._groups():
-                prints = fingerprinter.run(image_bytes(batch, self.roles.image))
-                digests = row_digests(batch, known_digests(prints, batch.schema, self.roles.image))
+                prints = fingerprinter.run(image_bytes(batch, self.case.columns.image))
+                digests = row_digests(batch, known_digests(prints, batch.schema, self.case.columns.image))
                 if tree_root(digests).hex() != root:
                     raise VerificationError("the data changed while it was audited", where=str(self.case.folder), code="row-root")
                 if self.comparison is not None:
@@ -57,5 +55,5 @@ class Reperformance:
 
     def _groups(self) -> Iterator[tuple[pa.RecordBatch, str]]:
         for shard in self.case.manifest.shards:
-            batches = table.read_groups(self.case.folder / shard.path, self.roles.schema)
+            batches = table.read_groups(self.case.folder / shard.path, self.case.schema)
             yield from zip(batches, (group.root for group in shard.row_groups), strict=True)

@@ -10,10 +10,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,14 +22,14 @@ from audit_logs.keys import load as load_key
 from audit_logs.keys import load_note_signer
 from audit_logs.note import VerifierKey
 from audit_logs.statement import AuditorList, Claim, Scope
-from release import store
 from release.audit import accounts, claims, finding, statements
 from release.audit.candidate import Auditing, Examined, examine
-from release.audit.columns import Roles, roles_of
+from release.audit.columns import unread
 from release.audit.commitments import check_commitments
 from release.audit.evidence_tables import gone_rows, source_shards
 from release.audit.fingerprints import Comparison
 from release.audit.matching import Matching, matching
+from release.audit.opened import opened_folder
 from release.audit.reperform import Reperformance
 from release.audit.source_check import check_source
 from release.audit.statements import Outcome
@@ -65,7 +63,6 @@ class Request:
         work: private folder for opened evidence and findings.
         memory: what this witness cosigned and submitted.
         state: what was seen of the log before, or None.
-        image: the image column, where it cannot be told from the types.
         skip: claims that are not to be checked, of `SKIPPABLE`.
         workers: processes that check rows, at most; a script without a main guard can have one.
     """
@@ -81,7 +78,6 @@ class Request:
     work: Path | None = None
     memory: Path | None = None
     state: Path | None = None
-    image: str | None = None
     skip: frozenset[str] = frozenset()
     workers: int = 1
 
@@ -253,22 +249,20 @@ class _Checks:
 
     def run(self) -> _Checked:
         """Open the tiers, check, and leave nothing of them behind."""
-        with _private_folder(self.request.private) as folder:
+        with opened_folder(self.request.private) as folder:
             rows = self._open("rows", folder)
             matches = self._open("matches", folder) if self.auditing.auditor.tier == "matches" else None
-            roles = roles_of(self.case.folder, self.case.manifest, self.request.image)
-            made = [*self._keyed(rows, matches), self._source(rows, roles)]
-            comparison, matched = self._pass(rows, roles)
-        skipped = claims.skipped(claims.FINGERPRINTS, "the auditor left it out")
-        made.append(skipped if comparison is None else comparison.claim)
-        made.append(self._listed(matched))
+            made = [*self._keyed(rows, matches), self._source(rows)]
+            compared, matched = self._pass(rows)
+        left_out = (claims.skipped(name, "the auditor left it out") for name in SKIPPABLE if name in self.request.skip)
+        made += [*left_out, *(done.claim() for done in (compared, matched) if done is not None)]
         public = [claim for claim in self.case.claims if claim.claim not in {one.claim for one in made}]
         return _Checked(
             claims=(*public, *made),
             tiers=("rows",) if matches is None else ("matches", "rows"),
             lists=matched.lists if matched else (),
-            drawn=comparison is not None,
-            limitations=tuple(matched.limitations) if matched else (),
+            drawn=compared is not None,
+            limitations=(*self._unread(), *(matched.limitations if matched else ())),
             matching=matched,
         )
 
@@ -299,39 +293,22 @@ class _Checks:
         counts = accounts.check_counts(self.case.steps, *sealed, starts)
         return [*made, counts, accounts.check_lists(self.case.steps, sealed[0], self.own)]
 
-    def _source(self, rows: OpenedTier, roles: Roles) -> Claim:
+    def _unread(self) -> tuple[str, ...]:
+        found = ", ".join(unread(self.case.manifest))
+        return (f"columns of bytes that have no role were not looked into: {found}",) if found else ()
+
+    def _source(self, rows: OpenedTier) -> Claim:
         if self.request.source is None:
             return claims.not_checkable(claims.SOURCE_FILES, "the pinned source was not at hand")
         with self.meter("source", self.case.manifest.source.rows) as tick:
-            return check_source(self.request.source, self.case.manifest, roles, rows, tick)
+            return check_source(self.request.source, self.case, rows, tick)
 
-    def _pass(self, rows: OpenedTier, roles: Roles) -> tuple[_Compared | None, Matching | None]:
+    def _pass(self, rows: OpenedTier) -> tuple[Comparison | None, Matching | None]:
+        """Read every published row once, for all that is to be done with it."""
         skip = self.request.skip
-        comparison = Comparison(rows, self.case.steps, roles)
-        matched = None if claims.NO_LISTED_ROW in skip else matching(self.own, self.case.steps, roles, comparison.links)
-        compared = None if claims.FINGERPRINTS in skip else comparison
-        if compared is not None or (matched is not None and matched.matchers):
+        compared = None if claims.FINGERPRINTS in skip else Comparison(rows, self.case)
+        matched = None if claims.NO_LISTED_ROW in skip else matching(self.own, self.case)
+        if compared is not None or (matched is not None and matched.steps):
             with self.meter("published rows", self.case.manifest.rows) as tick:
-                Reperformance(self.case, roles, compared, matched).run(tick)
-        return (None if compared is None else _Compared(compared.claim())), matched
-
-    def _listed(self, matched: Matching | None) -> Claim:
-        return claims.skipped(claims.NO_LISTED_ROW, "the auditor left it out") if matched is None else matched.claim()
-
-
-@dataclass(frozen=True, slots=True)
-class _Compared:
-    """That fingerprints were compared, and what came of it."""
-
-    claim: Claim
-
-
-@contextmanager
-def _private_folder(parent: Path) -> Iterator[Path]:
-    """Give a folder that only this user can enter, and remove it with everything in it, however the block ends."""
-    store.make_private_folder(parent)
-    folder = Path(tempfile.mkdtemp(prefix="opened-", dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+                Reperformance(self.case, compared, matched).run(tick)
+        return compared, matched

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from audit_logs.manifest import Manifest, SourceFile
+from audit_logs.manifest import SourceFile
 from audit_logs.statement import Claim
 from release.audit import claims
+from release.audit.candidate import Examined
 from release.audit.claims import decide
-from release.audit.columns import Roles
 from release.audit.evidence_tables import source_shards
-from release.errors import SourceError
 from release.evidence import OpenedTier
-from release.plan import Limits
 from release.rows import row_digests, schema_fields
 from release.source import Source
 from release.source.base import Request
@@ -43,23 +41,22 @@ class _Stream:
         return taken
 
 
-def check_source(path: Path, manifest: Manifest, roles: Roles, rows: OpenedTier, tick: Callable[[int], object]) -> Claim:
+def check_source(path: Path, case: Examined, rows: OpenedTier, tick: Callable[[int], object]) -> Claim:
     """Return the claim on source files.
 
     Args:
         path: the source.
-        manifest: the candidate's.
-        roles: the columns of the release.
+        case: the candidate.
         rows: the opened tier rows.
         tick: told the number of source rows after each batch.
 
     Raises:
-        SourceError: the source cannot be read.
+        SourceError: the source cannot be read, or lacks a column that has a role.
     """
-    source = _open(path, manifest, roles)
-    if source is None:
+    source = _open(path, case)
+    if schema_fields(source.schema) != case.manifest.schema:
         return claims.refuted(claims.SOURCE_FILES, "the source at hand has other columns than the release")
-    pinned = manifest.source
+    pinned = case.manifest.source
     faults = []
     if _contents(source.pin.files) != _contents(pinned.files):
         faults.append("the source files at hand are not the pinned ones")
@@ -71,22 +68,12 @@ def check_source(path: Path, manifest: Manifest, roles: Roles, rows: OpenedTier,
     return decide(claims.SOURCE_FILES, faults, f"all {pinned.rows} rows of the source at hand have the sealed digests, in order")
 
 
-def _open(path: Path, manifest: Manifest, roles: Roles) -> Source | None:
-    """Return the source with the release's columns; which of them holds captions from files beside the images, has to be tried."""
+def _open(path: Path, case: Examined) -> Source:
+    """Open the source as the build did: the columns, and the largest file that was read, stand in the manifest."""
+    manifest = case.manifest
     splits = {shard.split for shard in manifest.shards}
     split = splits.pop() if len(splits) == 1 else None
-    form = _FORMATS[manifest.source.kind]
-    for text in (None, *roles.links) if form == "imagefolder" else (None,):
-        columns = replace(roles.columns, text=text)
-        try:
-            source = open_path(path, form, Request(columns, split, SHARD_ROWS, Limits().bytes))
-        except SourceError:
-            if text is None:
-                raise
-            continue
-        if schema_fields(source.schema) == manifest.schema:
-            return source
-    return None
+    return open_path(path, _FORMATS[manifest.source.kind], Request(case.columns, split, SHARD_ROWS, manifest.source.file_bytes))
 
 
 def _contents(files: Sequence[SourceFile]) -> list[tuple[int, str, int]]:

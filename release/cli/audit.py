@@ -37,7 +37,6 @@ _MARKS = {"confirmed": "confirmed", "refuted": "REFUTED", "not-checkable": "not 
 @click.option("--work", type=FOLDER, help="A private folder for opened evidence and sealed findings.  [default: DIR.audit]")
 @click.option("--memory", type=FOLDER, help="What you cosigned and submitted before.  [default: beside the key]")
 @click.option("--state", type=FOLDER, help="What you saw of the log before, as `release verify` remembers it.")
-@click.option("--image", help="The image column, where it cannot be told from the types.")
 @click.option(
     "--skip", multiple=True, type=click.Choice(["fingerprints", "no-listed-row"]), help="A claim to leave out; the report says so."
 )
@@ -53,7 +52,7 @@ def audit(output: Output, folder: Path, only_cosign: bool, skip: tuple[str, ...]
     request = workbench.Request(folder=folder, skip=frozenset(skip), workers=os.cpu_count() or 1, **options)
     if only_cosign:
         line = workbench.cosign(request)
-        output.result({"line": line}, f"Cosigned the checkpoint in {folder}.\nNext: the institution runs `release publish` again.")
+        output.result({"line": line}, f"Cosigned the checkpoint in {folder}.\nNext: the institution runs its `release publish`, `recall` or `record` again.")
         return 0
     done = workbench.audit(request, meter=_meter(output))
     output.result(_as_json(done), _in_words(done))

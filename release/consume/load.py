@@ -2,9 +2,9 @@
 
 Between verifying a file and reading it somebody could put another one in its place. So rows are not read from the release
 after the verdict; they are read once more, each row group is hashed row by row as it stands in memory, and only if it gives
-the root of the signed manifest is that very memory written to a private Arrow file, which the dataset then maps. Column
-features (which column holds images) come from footer bytes that were hashed in memory, too. Nothing is fetched from a network,
-and nothing is written but that Arrow file.
+the root of the signed manifest is that very memory written to a private Arrow file, which the dataset then maps. The manifest
+also says which column holds images; other features (names of labels) come from footer bytes that were hashed in memory, too.
+Nothing is fetched from a network, and nothing is written but that Arrow file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from audit_logs.files import FolderFiles
 from audit_logs.manifest import Manifest, Shard
 from audit_logs.verify import verify as verify_light
 from release import rows, store, table
-from release.checks import footer, local_folder, trust_bytes
+from release.checks import footer, local_folder, role_fault, trust_bytes
 from release.errors import UsageError
 
 if TYPE_CHECKING:
@@ -95,19 +95,22 @@ def _cache(manifest: Manifest, folder: Path | str | None) -> Path:
 
 
 def _dataset(folder: Path, manifest: Manifest, shards: list[Shard], target: Path) -> Dataset:
-    """Write the rows of a split, each proven, to an Arrow file, and map it."""
-    from datasets import Dataset
+    """Write the rows of a split, each proven, to an Arrow file, and map it with its images as images."""
+    from datasets import Dataset, Image
 
     schema = footer.schema(footer.read(folder / shards[0].path, shards[0]))
     plain = rows.normalise(schema)
     if rows.schema_fields(plain) != manifest.schema:
         raise VerificationError("a data file has other columns than the manifest", where=shards[0].path, code="parquet-schema")
+    if fault := role_fault(plain, manifest.columns):
+        raise VerificationError("the manifest contradicts itself", where=shards[0].path, found=fault, code="parquet-schema")
     carried = plain.with_metadata({key: value for key, value in (schema.metadata or {}).items() if key == b"huggingface"})
     with store.open_new(target, private=True) as file, pa.ipc.new_stream(file, carried) as writer:
         for shard in shards:
             for batch in _proven(folder, shard, plain):
                 writer.write_batch(batch.replace_schema_metadata(carried.metadata))
-    return Dataset.from_file(str(target), split=shards[0].split)
+    loaded = Dataset.from_file(str(target), split=shards[0].split)
+    return loaded if manifest.columns.image is None else loaded.cast_column(manifest.columns.image, Image())
 
 
 def _proven(folder: Path, shard: Shard, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
