@@ -21,6 +21,7 @@ from PIL import AvifImagePlugin, Image
 
 from release.fingerprint import pdq
 from release.fingerprint.columns import NEAREST
+from release.fingerprint.compiled import forbid_compilation
 from release.fingerprint.decode import Picture
 from release.fingerprint.wire import COUNT, PLACE, READY, Outcome
 
@@ -63,6 +64,7 @@ def _warm_up(job: Job) -> None:
     Image.init()
     for channels in (1, 3):
         pdq.conventions(np.zeros((600, 600, channels), dtype=np.uint8), job.conventions)
+    forbid_compilation()
 
 
 def _confine(job: Job) -> None:

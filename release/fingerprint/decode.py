@@ -3,8 +3,9 @@
     JPEG, grey or YCbCr or RGB   libjpeg-turbo through simplejpeg, at full scale
     everything else              Pillow, and only the formats of `FORMATS`
 
-What a viewer shows is hashed: transparency over white. A picture that is not opaque gives a second view without its
-transparency, because that is what most training code reads; both are matched, the first alone counts for quality.
+What a viewer shows is hashed: transparency over white. A picture that is not opaque gives two views more: over black, as
+dark pages show it, and without its transparency, as most training code reads it; all are matched, the first alone counts for
+quality. Further pictures in one JPEG file (CIPA DC-007, "MPO": stereo pairs, gain maps) are frames like those of an animation.
 Orientation tags are not applied: the eight dihedral forms of a hash stand for every orientation.
 
 JPEG is decoded to grey, which is cheaper, unless `colour` is asked for. Luma computed from decoded colour is what the
@@ -48,6 +49,7 @@ BROKEN = (
 """What the decoders raise on damaged input; a MemoryError is a limit, and anything else ends the process."""
 
 _JPEG_START = b"\xff\xd8\xff"
+_SEVERAL_PICTURES = b"MPF\0"  # begins the segment that lists the further pictures of a JPEG file
 _DIRECT = frozenset({"Gray", "GRAY", "YCbCr", "RGB"})
 
 
@@ -82,6 +84,8 @@ class Picture:
                 pixels = self._jpeg()
                 if pixels is not None:
                     yield View(pixels, counts=True)
+                    if _SEVERAL_PICTURES in self._data:
+                        yield from self._pillow(first=1)
                     return
         yield from self._pillow()
 
@@ -108,11 +112,11 @@ class Picture:
         self.reason = ""
         return None
 
-    def _pillow(self) -> Iterator[View]:
+    def _pillow(self, first: int = 0) -> Iterator[View]:
         """Yield the views of whatever Pillow decodes; a damaged frame is decoded as far as it goes and is the last."""
-        whole = 0
+        whole = first
         try:
-            for image in self._frames(first=0):
+            for image in self._frames(first):
                 yield from self._views(image)
                 whole += 1
         except BROKEN:

@@ -2,7 +2,7 @@
 
 L, RGB                      as they are
 1, P, YCbCr, HSV, RGBX      converted by Pillow (palette colours, not palette indices)
-LA, La, PA, RGBA, RGBa,     over white; and a second view without the transparency, unless every pixel is opaque
+LA, La, PA, RGBA, RGBa,     over white; unless every pixel is opaque, also over black and without the transparency
   and any mode with tRNS
 CMYK                        converted by Pillow; a JPEG without Adobe's marker holds ink values that are not inverted
 LAB                         its lightness
@@ -24,7 +24,7 @@ _PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
 
 
 def views_of(image: Image.Image) -> list[Pixels]:
-    """Return what a viewer shows of a loaded frame, and, if it is not opaque, the same without its transparency.
+    """Return what a viewer shows of a loaded frame, and, if it is not opaque, what a dark page and a careless reader show.
 
     Raises:
         ValueError: its mode has no rule.
@@ -45,14 +45,19 @@ def views_of(image: Image.Image) -> list[Pixels]:
 
 
 def _with_alpha(image: Image.Image) -> list[Pixels]:
-    """Return an RGBA picture over white, and without its transparency where it is not opaque."""
+    """Return an RGBA picture over white and, where it is not opaque, over black and without its transparency."""
     bare = np.asarray(image.convert("RGB"))
     lowest, _ = image.getchannel("A").getextrema()
     if lowest == 255:
         return [bare]
-    page = Image.new("RGBA", image.size, (255, 255, 255, 255))
+    return [_over(image, 255), _over(image, 0), bare]
+
+
+def _over(image: Image.Image, grey: int) -> Pixels:
+    """Return an RGBA picture over a page of one grey."""
+    page = Image.new("RGBA", image.size, (grey, grey, grey, 255))
     page.alpha_composite(image)
-    return [np.asarray(page.convert("RGB")), bare]
+    return np.asarray(page.convert("RGB"))
 
 
 def _inks(image: Image.Image) -> Image.Image:

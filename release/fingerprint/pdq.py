@@ -49,7 +49,8 @@ def conventions(pixels: NDArray[np.uint8], names: Iterable[str]) -> dict[str, tu
     Pillow's bicubic thumbnail of the decoded pixels; smaller pictures are the same under all three. The thumbnail is folded
     into the blur without its rounding to whole grey levels, which moved 20 of 186 hashes of quality >= 50 by 2 or 4 bits.
     """
-    solid = np.ascontiguousarray(pixels if pixels.ndim == 3 else pixels[:, :, None])
+    solid = np.ascontiguousarray(pixels if pixels.ndim == 3 else pixels[:, :, None]).view()
+    solid.flags.writeable = False  # decoders give arrays of both kinds; compiled code takes them for two types
     large = max(solid.shape[:2]) > NEAREST_SIDE
     done: dict[str, tuple[Forms, int]] = {}
     for name in names:

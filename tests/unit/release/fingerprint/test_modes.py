@@ -115,14 +115,14 @@ def test_lab_is_hashed_by_its_lightness(prints: Fingerprinter, studio: Any) -> N
     check(prints, studio, studio.file(lab, "TIFF"))
 
 
-def test_transparent_picture_is_hashed_over_white_and_without_its_transparency(prints: Fingerprinter, studio: Any) -> None:
+def test_transparent_picture_is_hashed_over_white_over_black_and_without_its_transparency(prints: Fingerprinter, studio: Any) -> None:
     """A picture hidden behind full transparency is seen by training code, so it is hashed too."""
     hidden = studio.image(4).convert("RGBA")
     hidden.putalpha(Image.new("L", hidden.size, 0))
     made = prints.run([studio.file(hidden)])
     assert made.quality.tolist() == [0]
-    assert made.pdq["full"].shape[0] == 2
-    assert studio.distance(made.pdq["full"][1, 0], pdq.dihedral(studio.rgb(4))[0][0]) == 0
+    assert made.pdq["full"].shape[0] == 3
+    assert studio.distance(made.pdq["full"][2, 0], pdq.dihedral(studio.rgb(4))[0][0]) == 0
 
 
 def test_opaque_alpha_gives_one_view(prints: Fingerprinter, studio: Any) -> None:
