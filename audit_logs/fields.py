@@ -113,7 +113,7 @@ ReleaseName = Annotated[str, _matching(f"{_OWNER}/{_OWNER}", "a release name own
 Label = Annotated[str, _matching("[a-z0-9][a-z0-9-]{0,62}", "a name of lower-case letters, digits and hyphens")]
 Organisation = Annotated[str, _matching("[a-z0-9][a-z0-9.-]{0,62}", "an organisation, normally a domain name")]
 Split = Annotated[str, _matching("[A-Za-z0-9_]{1,64}", "a split of letters, digits and underscores")]
-KeyId = Annotated[str, _matching("SHA256:[A-Za-z0-9+/]{43}", "a key id SHA256:...")]
+KeyId = Annotated[str, _matching("SHA256:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]", "a key id SHA256:...")]
 FilePath = Annotated[str, Kind("a relative path with / between its parts", is_path)]
 
 

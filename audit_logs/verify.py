@@ -5,7 +5,7 @@ time, and what was seen of the log before. The rules, in order; the first sectio
 
     13.1   the trust file follows its rules and has not expired
     13.2   the checkpoint is this log's; every line is by a trusted key and holds; tiles and bundles are its own
-    13.3   the log continues what was seen of it before
+    13.3   the log continues what was seen of it before, and so does the trust file
     13.4   every entry is replayed; an unknown type or a newer trust file makes the verdict incomplete
     13.5   the manifest has its form, its name, numbers and roots that agree, and a candidate in the log
     13.6   the folder holds what it may hold; attestations, reports and opinions are the log's entries, byte for byte
@@ -40,6 +40,7 @@ from audit_logs.replay import State, replay
 from audit_logs.report import INCOMPLETE_CODES, STALE_CODES, WITHDRAWN_CODE, Fact, Failure, Freshness, Report
 from audit_logs.seen import Seen
 from audit_logs.telling import tell
+from audit_logs.trust import Trust
 
 __all__ = ["ExtraChecks", "Fact", "Failure", "FileInfo", "Files", "FolderFiles", "Freshness", "Report", "Seen", "replayed", "verify"]
 
@@ -110,9 +111,13 @@ def _outcome(section: _Section, case: Case) -> list[Failure]:
 
 
 def _trust(case: Case) -> Iterator[Failure]:
-    case.trust = trusts.parse(case.trust_bytes)
-    if case.now > instant(case.trust.expires):
-        yield Failure("trust-expired", "trust file", f"a time before {case.trust.expires}", "a later one")
+    trust = trusts.read(case.trust_bytes)
+    faults = [Failure(fault.code, fault.where, fault.expected, fault.found) for fault in trusts.faults(trust)]
+    yield from faults
+    if case.now > instant(trust.expires):
+        yield Failure("trust-expired", "trust file", f"a time before {trust.expires}", "a later one")
+    if not faults:
+        case.trust = trust
 
 
 def _log(case: Case) -> Iterator[Failure]:
@@ -131,16 +136,37 @@ def _log(case: Case) -> Iterator[Failure]:
 
 
 def _continuity(case: Case) -> Iterator[Failure]:
-    log, seen, checkpoint = established(case.trust).log, case.seen, established(case.signed).checkpoint
-    if seen is not None and (seen.origin, seen.log_key) == (log.origin, log.key):
-        if checkpoint.size < seen.size:
-            yield Failure("log-rollback", CHECKPOINT, f"at least the {seen.size} entries seen before", str(checkpoint.size))
-            return
-        root = merkle.root([merkle.leaf_hash(entry) for entry in case.entries[: seen.size]]).hex()
-        if root != seen.root:
-            yield Failure("log-fork", CHECKPOINT, f"root {seen.root} at size {seen.size}, as seen before", root)
-            return
-    case.continues = True
+    trust, seen = established(case.trust), case.seen
+    if seen is not None and seen.origin == trust.log.origin:
+        found = [*_trust_continues(trust, seen), *(_log_continues(case, seen) if seen.log_key == trust.log.key else ())]
+        yield from found
+        case.continues = not found
+    else:
+        case.continues = True
+
+
+def _trust_continues(trust: Trust, seen: Seen) -> Iterator[Failure]:
+    """A trust file that was replaced does not come back, and the one that follows names it."""
+    last = seen.trust
+    if last is None:
+        return
+    if trust.version < last.version:
+        yield Failure("trust-rollback", "trust file", f"version {last.version} or a later one, as seen before", f"version {trust.version}")
+    named = {last.version: trust.digest, last.version + 1: trust.previous}.get(trust.version, last.sha256)
+    if named != last.sha256:
+        yield Failure("trust-fork", "trust file", f"version {last.version} with sha256 {last.sha256}, as seen before", str(named))
+
+
+def _log_continues(case: Case, seen: Seen) -> Iterator[Failure]:
+    checkpoint = established(case.signed).checkpoint
+    before = f"{seen.size} entries with root {seen.root}, as seen before"
+    if checkpoint.size < seen.size:
+        yield Failure("log-rollback", CHECKPOINT, before, f"{checkpoint.size} entries with root {checkpoint.root.hex()}")
+        return
+    root = merkle.root([merkle.leaf_hash(entry) for entry in case.entries[: seen.size]]).hex()
+    if root != seen.root:
+        now = f"now {checkpoint.size} entries with root {checkpoint.root.hex()}"
+        yield Failure("log-fork", CHECKPOINT, before, f"root {root} at size {seen.size}; {now}")
 
 
 def _replay(case: Case) -> Iterator[Failure]:
@@ -162,7 +188,6 @@ def _manifest(case: Case) -> Iterator[Failure]:
     case.candidate = state.candidates.get(manifest.digest)
     if case.candidate is None:
         yield Failure("no-candidate", "log", "a candidate statement for this manifest that stands", "none")
-        yield from policy.check_release(manifest, state, (), trust)
 
 
 def _disagreement(code: str, item: Disagreement) -> Failure:
@@ -229,6 +254,6 @@ _SECTIONS = (
     _Section(_steps, needs_candidate=True),
     _Section(_previous, needs_candidate=True),
     _Section(_opinions, needs_candidate=True),
-    _Section(_release, needs_candidate=True),
+    _Section(_release),
     _Section(_freshness, needs_candidate=True),
 )

@@ -90,6 +90,7 @@ _TRUST: dict[str, tuple[str, Change, str]] = {
     "key-ids-unsorted": ("trust", _reorder, "key ids out of order"),
     "key-id-twice": ("trust", lambda t: t.update(build=[BUILD.keyid, BUILD.keyid]), "a key id twice in one role"),
     "key-id-form": ("trust", lambda t: t.update(build=["build"]), "a role that names no key id"),
+    "key-id-loose-bits": ("trust", lambda t: t.update(build=[BUILD.keyid[:-1] + "B"]), "a key id whose unused bits are not zero"),
     "steps-of-one-name": ("trust", lambda t: t["steps"][1].update(name="known-files"), "two required steps of one name"),
     "tier-unknown": ("trust", _first(tier="all"), "a tier that does not exist"),
     "organisation-upper-case": ("trust", lambda t: t["keys"][BUILD.keyid].update(organisation="Institution"), "upper case"),

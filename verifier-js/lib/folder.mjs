@@ -66,7 +66,7 @@ async function entryProblems(listing, expected) {
   const problems = [];
   for (const path of paths) {
     const record = expected.get(path);
-    const holds = record && listing.has(path) && equal(await listing.read(path, bundle.LIMIT), record.bytes);
+    const holds = record && listing.isFile(path) && equal(await listing.read(path, bundle.LIMIT), record.bytes);
     if (!holds) problems.push(new Problem("folder-entries", path, record ? "the bytes of the log's entry" : "no file", "something else"));
   }
   return problems;

@@ -20,6 +20,7 @@ export class Listing {
   }
 
   has = (path) => this.files.has(path);
+  isFile = (path) => this.files.get(path)?.kind === "file";
   paths = () => [...this.files.keys()].sort();
 
   /** Return a file's bytes, of at most `limit`. */
@@ -29,11 +30,11 @@ export class Listing {
     const bytes = new Uint8Array(size);
     let filled = 0;
     for await (const piece of this.#pieces(path)) {
-      if (filled + piece.length > size) throw new Problem("unreadable", path, `${size} bytes`, "a file that grows");
-      bytes.set(piece, filled);
+      if (filled + piece.length <= size) bytes.set(piece, filled);
       filled += piece.length;
     }
-    return bytes.subarray(0, filled);
+    if (filled !== size) throw new Problem("file-size", path, `${size} bytes, as when it was listed`, `${filled}`);
+    return bytes;
   }
 
   /** Return the sha256 (hex) of a file of any size. */
@@ -46,7 +47,7 @@ export class Listing {
 
   #entry(path) {
     const entry = this.files.get(path);
-    if (!entry) throw new Problem("folder-missing", path, "a file", "none");
+    if (entry?.kind !== "file") throw new Problem("folder-missing", path, "a file", entry?.kind ?? "none");
     return entry;
   }
 

@@ -22,7 +22,7 @@ const TRUST = all(
     expires: time,
     name: form.releaseName,
     log: all(object({ origin: text, key: vkeyOf(LOG) }), rule("a vkey under the origin's name", ({ origin, key }) => parseVkey(key).name === origin)),
-    keys: map(keyId, object({ organisation, pem: text })),
+    keys: map(text, object({ organisation, pem: text })),
     root: object({ keys: sortedList(keyId), threshold: count }),
     build: sortedList(keyId),
     publish: sortedList(keyId),
@@ -43,21 +43,19 @@ export function parse(bytes) {
   return { ...trust, log: parseVkey(trust.log.key), auditors, keys: new Map(Object.entries(trust.keys)), digest: hex(sha256(bytes)) };
 }
 
-/** The public keys of a trust file by key id; `trust-key-id` where a PEM is no key, or another's. */
+/** The public keys of a trust file by the ids that it gives them; a PEM that is no key is left out. */
 export async function loadKeys(trust) {
   const keys = new Map();
   for (const [id, { pem }] of trust.keys) {
-    const key = await PublicKey.fromPem(pem).catch((error) => {
-      throw error instanceof Problem ? error.as("trust-key-id") : error;
-    });
-    if (key.keyid !== id) throw new Problem("trust-key-id", id, "the id of its PEM", key.keyid);
-    keys.set(id, key);
+    const key = await PublicKey.fromPem(pem).catch((error) => (error instanceof Problem ? null : Promise.reject(error)));
+    if (key !== null) keys.set(id, key);
   }
   return keys;
 }
 
-/** Yield every fault of a trust file whose form and keys hold. */
+/** Yield every fault of a trust file whose form holds; `keys` are those of loadKeys. */
 export function* faults(trust, keys) {
+  yield* keyIds(trust, keys);
   yield* unknownKeys(trust);
   yield* sharedKeys(trust, keys);
   yield* auditorFaults(trust, keys);
@@ -66,26 +64,35 @@ export function* faults(trust, keys) {
 
 const institutionKeys = ({ root, build, publish, steps }) => [...root.keys, ...build, ...publish, ...steps.flatMap((step) => step.keys)];
 
+function* keyIds(trust, keys) {
+  for (const id of trust.keys.keys()) {
+    const found = keys.get(id)?.keyid ?? "no key";
+    if (found !== id) yield new Problem("trust-key-id", id, "the id of its PEM", found);
+  }
+}
+
 function* unknownKeys(trust) {
   for (const id of [...institutionKeys(trust), ...trust.auditors.map(({ key }) => key)]) {
     if (!trust.keys.has(id)) yield new Problem("trust-unknown-key", id, "a key of `keys`", "none");
   }
 }
 
-/** One key's bytes have one owner: a key id, the log, or an auditor, whose key and witness key may be one. */
+/** One key's bytes stand under one id, and belong to one auditor, whose key and witness key they may both be. */
 function* sharedKeys(trust, keys) {
-  const owners = new Map();
-  const uses = [...keys].map(([id, key]) => [hex(key.raw), trust.auditors.find((auditor) => auditor.key === id)?.organisation ?? id]);
-  uses.push([hex(trust.log.raw), "the log"]);
-  for (const { witness, organisation: owner } of trust.auditors) {
-    // A witness key that is a key of the institution has its own code.
-    if (!isInstitutions(trust, keys, hex(witness.raw))) uses.push([hex(witness.raw), owner]);
-  }
-  for (const [raw, owner] of uses) {
-    if (owners.has(raw) && owners.get(raw) !== owner) yield new Problem("trust-key-twice", owner, "a key of its own", `that of ${owners.get(raw)}`);
-    owners.set(raw, owner);
+  const ids = [...keys].map(([id, key]) => [hex(key.raw), id]);
+  const auditors = trust.auditors.flatMap((auditor) => auditorKeys(auditor, keys).map((raw) => [raw, auditor.organisation]));
+  for (const uses of [ids, auditors]) {
+    const owners = new Map();
+    for (const [raw, owner] of uses) {
+      const other = owners.get(raw) ?? owner;
+      if (other !== owner) yield new Problem("trust-key-twice", owner, "a key of its own", `that of ${other}`);
+      owners.set(raw, other);
+    }
   }
 }
+
+/** An auditor's key and witness key as hex; a key that is unknown is left out. */
+const auditorKeys = ({ key, witness }, keys) => [...(keys.has(key) ? [keys.get(key).raw] : []), witness.raw].map(hex);
 
 function isInstitutions(trust, keys, raw) {
   return raw === hex(trust.log.raw) || institutionKeys(trust).some((id) => keys.has(id) && hex(keys.get(id).raw) === raw);
@@ -94,13 +101,13 @@ function isInstitutions(trust, keys, raw) {
 function* auditorFaults(trust, keys) {
   const seen = new Set();
   const institutions = new Set(institutionKeys(trust).map((id) => trust.keys.get(id)?.organisation));
-  for (const { organisation: name, key, witness } of trust.auditors) {
+  for (const auditor of trust.auditors) {
+    const { organisation: name, key } = auditor;
     if (seen.has(name)) yield new Problem("trust-organisation-twice", name, "one entry", "two");
     seen.add(name);
-    const owner = trust.keys.get(key)?.organisation ?? name;
+    const owner = trust.keys.get(key)?.organisation ?? "nobody";
     if (owner !== name || institutions.has(name)) yield new Problem("trust-auditor-organisation", name, "its key's, and not the institution's", owner);
-    const raws = [witness.raw, ...(keys.has(key) ? [keys.get(key).raw] : [])].map(hex);
-    if (raws.some((raw) => isInstitutions(trust, keys, raw))) yield new Problem("trust-auditor-key", name, "keys of its own", "a key of the institution");
+    if (auditorKeys(auditor, keys).some((raw) => isInstitutions(trust, keys, raw))) yield new Problem("trust-auditor-key", name, "keys of its own", "a key of the institution");
   }
 }
 
