@@ -168,6 +168,13 @@ def _other_link(opened: OpenedTier) -> tuple[Tier, dict[str, pa.Table]]:
     return same(opened), {"kept": with_column(table, "url", ["https://example.org/harmless"] * table.num_rows)}
 
 
+def _one_other_link(opened: OpenedTier) -> tuple[Tier, dict[str, pa.Table]]:
+    table = table_of(opened, "kept")
+    urls = table["url"].to_pylist()
+    urls[4] = urls[4] + "?"
+    return same(opened), {"kept": with_column(table, "url", urls)}
+
+
 def _missing_fingerprint(opened: OpenedTier) -> tuple[Tier, dict[str, pa.Table]]:
     return same(opened), {"kept": table_of(opened, "kept").slice(1)}
 
@@ -180,6 +187,7 @@ def _missing_fingerprint(opened: OpenedTier) -> tuple[Tier, dict[str, pa.Table]]
         (_falsified_digest, {"source-root", "first-keyed-root", "last-keyed-root"}),
         (_falsified_fingerprint, {"fingerprints"}),
         (_other_link, {"fingerprints"}),
+        (_one_other_link, {"fingerprints"}),
         (_missing_fingerprint, {"fingerprints"}),
     ],
 )

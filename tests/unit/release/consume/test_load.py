@@ -6,18 +6,26 @@ import sys
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from PIL import Image
 
 import release
 from audit_logs import trust as trusts
 from audit_logs.errors import Problem, VerificationError
 from audit_logs.files import FolderFiles
+from audit_logs.manifest import Roles
+from release import canary
 from release.checks import DataChecks, footer
 from release.cli import run
 from release.consume.verify import check
 from release.errors import UsageError
+from release.rows import row_digests, schema_fields
+from release.screen import shard_entry
+from release.table import ShardWriter
 
 
 def flip(path: Path, position: int) -> None:
@@ -46,6 +54,30 @@ def test_a_loaded_release_has_its_rows_with_pictures(released: Any, tmp_path: Pa
     assert loaded[0]["image"].size[0] > 0
     assert isinstance(loaded[0]["caption"], str)
     assert [path.suffix for path in (tmp_path / "cache").rglob("*") if path.is_file()] == [".arrow"]
+
+
+def _one_row(path: Path, image: str | None) -> Any:
+    """Write a data file with a plain column of bytes, and return the part of a manifest that gives a column the role of images."""
+    batch = pa.record_batch({"photo": pa.array([canary.picture()], pa.binary()), "width": pa.array([1], pa.int64())})
+    writer = ShardWriter(path / "a.parquet", batch.schema, 1, {})
+    writer.append(batch)
+    shard = shard_entry("a.parquet", "train", writer.close(), row_digests(batch), 1)
+    return SimpleNamespace(schema=schema_fields(batch.schema), columns=Roles(image, None, None, {}), shards=[shard])
+
+
+def test_the_manifest_says_which_column_holds_images(tmp_path: Path) -> None:
+    """A plain column of bytes is loaded as pictures where the manifest says so, and as bytes where it does not."""
+    for image, kind in (("photo", Image.Image), (None, bytes)):
+        manifest = _one_row(tmp_path, image)
+        loaded: Any = sys.modules["release.consume.load"]._dataset(tmp_path, manifest, manifest.shards, tmp_path / f"{image}.arrow")
+        assert isinstance(loaded[0]["photo"], kind)
+
+
+def test_a_column_that_cannot_hold_images_is_never_loaded_as_such(tmp_path: Path) -> None:
+    """A manifest that calls a column of numbers images contradicts itself."""
+    manifest = _one_row(tmp_path, "width")
+    with pytest.raises(VerificationError, match="contradicts itself"):
+        sys.modules["release.consume.load"]._dataset(tmp_path, manifest, manifest.shards, tmp_path / "train.arrow")
 
 
 @pytest.mark.parametrize("where", [0, 0.5, 0.999])
