@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from audit_logs import contact
 from audit_logs import seen as seen_files
 from audit_logs import trust as trusts
 from audit_logs.errors import Problem, StoreError, TrustError
@@ -33,6 +34,8 @@ _MEANINGS = {
 _EXAMPLES = """examples:
   python -m audit_logs verify street-scenes --trust trust.json
   python -m audit_logs verify street-scenes --trust trust.json --format json
+  python -m audit_logs verify street-scenes --trust-digest 5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03
+  python -m audit_logs verify street-scenes --trust-on-first-use
   python -m audit_logs show street-scenes --trust trust.json
   python -m audit_logs cosign street-scenes --trust trust.json --key witness.pem
 
@@ -46,13 +49,20 @@ class _Options:
 
     command: str
     folder: Path
-    trust: Path
+    trust: Path | None
+    trust_digest: str | None
+    trust_on_first_use: bool
     format: str
     debug: bool
     now: datetime
     state: Path | None
     key: Path | None
     memory: Path | None
+
+    @property
+    def asked(self) -> contact.Asked:
+        """By which trust file to go."""
+        return contact.Asked(self.trust, self.trust_digest, self.trust_on_first_use)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> _Options:
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog="python -m audit_logs",
         description="Check a release of a dataset against its audit log.",
         epilog=_EXAMPLES,
@@ -87,64 +98,87 @@ def _options(arguments: Sequence[str] | None) -> _Options:
     }
     for name, text in texts.items():
         command = commands.add_parser(
-            name, help=text, description=text, epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+            name,
+            help=text,
+            description=text,
+            epilog=_EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,  # trust on first use is said in full
         )
         command.add_argument("folder", type=Path, metavar="DIR", help="the release")
-        command.add_argument("--trust", type=Path, required=True, metavar="FILE", help="the trust file that you have pinned")
+        command.add_argument("--trust", type=Path, required=name != "verify", metavar="FILE", help="the trust file that you have pinned")
         command.add_argument("--format", choices=("human", "json", "quiet"), default="human")
         command.add_argument("--debug", action="store_true", help="show a traceback where a problem ends the command")
         command.add_argument("--now", type=_time, default=None, help=argparse.SUPPRESS)
-        command.set_defaults(state=None, key=None, memory=None)
+        command.set_defaults(state=None, key=None, memory=None, trust_digest=None, trust_on_first_use=False)
         if name == "verify":
+            command.add_argument("--trust-digest", metavar="SHA256", help="the trust file in the release, if it has this digest")
+            command.add_argument(
+                "--trust-on-first-use",
+                action="store_true",
+                help="the trust file in the release, though nobody vouched for it; pinned as FILE, or beside DIR, if the release is verified",
+            )
             command.add_argument("--state", type=Path, metavar="FILE", help="what was seen of the log; default: beside the trust file")
         if name == "cosign":
             command.add_argument("--key", type=Path, required=True, metavar="FILE", help="the witness's private key")
             command.add_argument("--memory", type=Path, metavar="FILE", help="what this witness signed before; default: beside the key")
     values = vars(parser.parse_args(arguments))
-    return _Options(**(values | {"now": values["now"] or datetime.now(UTC)}))
+    options = _Options(**(values | {"now": values["now"] or datetime.now(UTC)}))
+    if options.asked.fault:
+        parser.error(options.asked.fault)
+    return options
 
 
 def _time(text: str) -> datetime:
     return instant(text)
 
 
-def _read_trust(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(trusts.LIMIT + 1)
-    except OSError as error:
-        raise TrustError("the trust file cannot be read", where=str(path), found=error.strerror or "an error") from error
+def _trust_bytes(options: _Options) -> bytes:
+    return contact.choose(options.folder, options.asked).data
 
 
 def _verify(options: _Options) -> int:
-    state_file = options.state or options.trust.with_suffix(".seen.json")
-    remembered = None
-    if state_file.exists():
-        try:
-            remembered = seen_files.parse(state_file.read_bytes(), where=str(state_file))
-        except OSError as error:
-            raise StoreError("the state file cannot be read", where=str(state_file), found=error.strerror or "an error") from error
-    report = verify(FolderFiles(options.folder), _read_trust(options.trust), now=options.now, seen=remembered)
+    chosen = contact.choose(options.folder, options.asked)
+    if chosen.warning:
+        _warn(chosen.warning)
+    place = options.state or chosen.state
+    remembered = None if place is None or not place.exists() else _read_state(place)
+    report = verify(FolderFiles(options.folder), chosen.data, now=options.now, seen=remembered)
     if options.format == "json":
         print(json.dumps(report.as_json(), indent=2, ensure_ascii=True))
     elif options.format == "human":
         print(human(report))
-    if report.verdict == "verified" and report.seen is not None and report.seen != remembered:
-        _remember(options, state_file, seen_files.encode(report.seen))
+    try:  # the verdict does not depend on whether anything can be remembered
+        pinned = contact.pin(chosen, report)
+        if pinned:
+            _warn(pinned)
+        if report.verdict == "verified" and report.seen is not None and report.seen != remembered:
+            _remember(options.folder, place, seen_files.encode(report.seen))
+    except StoreError as problem:
+        _warn(f"nothing is remembered: {problem}")
     return report.exit_code
 
 
-def _remember(options: _Options, state_file: Path, data: bytes) -> None:
-    """Write the state file; where that cannot be, say so: the verdict does not depend on it."""
+def _read_state(path: Path) -> seen_files.Seen:
+    try:
+        return seen_files.parse(path.read_bytes(), where=str(path))
+    except OSError as error:
+        raise StoreError("the state file cannot be read", where=str(path), found=error.strerror or "an error") from error
+
+
+def _remember(folder: Path, place: Path | None, state: bytes) -> None:
     from audit_logs import store
 
-    if state_file.resolve().is_relative_to(options.folder.resolve()):
-        print("audit_logs: nothing is remembered of the log: keep your trust file outside the release", file=sys.stderr)
-        return
-    try:
-        store.write_file(state_file, data)
-    except StoreError as problem:
-        print(f"audit_logs: nothing is remembered of the log: {problem}", file=sys.stderr)
+    if place is None:
+        _warn("nothing is remembered of the log: name a place with --state")
+    elif place.resolve().is_relative_to(folder.resolve()):
+        _warn("nothing is remembered of the log: keep your trust file outside the release")
+    else:
+        store.write_file(place, state)
+
+
+def _warn(text: str) -> None:
+    print(f"audit_logs: {_printable(text)}", file=sys.stderr)
 
 
 def human(report: Report) -> str:
@@ -185,7 +219,7 @@ def _age(seconds: int) -> str:
 
 
 def _show(options: _Options) -> int:
-    events = history(FolderFiles(options.folder), _read_trust(options.trust), now=options.now)
+    events = history(FolderFiles(options.folder), _trust_bytes(options), now=options.now)
     if options.format == "json":
         print(json.dumps({"entries": [{"index": event.index, "who": event.who, "text": event.text} for event in events]}, indent=2))
     elif options.format == "human":
@@ -198,7 +232,7 @@ def _cosign(options: _Options) -> int:
     """Sign the checkpoint as the auditor whose witness key this is."""
     from audit_logs import keys, witness
 
-    trust = trusts.parse(_read_trust(options.trust))
+    trust = trusts.parse(_trust_bytes(options))
     path = options.key or Path()
     signer = keys.load_note_signer(path)
     own = [key for auditor in trust.auditors if (key := VerifierKey.parse(auditor.witness)).public == signer.public.raw]

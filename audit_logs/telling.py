@@ -10,7 +10,7 @@ from audit_logs.fields import version_key
 from audit_logs.folder import OUTSIDE_THE_PROOF, is_tolerated
 from audit_logs.replay import CandidateState
 from audit_logs.report import Fact, Failure, Report, StepSummary, verdict_of
-from audit_logs.seen import Seen
+from audit_logs.seen import Seen, SeenTrust
 
 PROVEN = "proven here"
 CLAIMS = {
@@ -58,7 +58,9 @@ def tell(case: Case, failures: tuple[Failure, ...]) -> Report:
 def _seen(case: Case) -> Seen:
     trust, signed = established(case.trust), established(case.signed)
     checkpoint = signed.checkpoint
-    return Seen(trust.log.origin, trust.log.key, checkpoint.size, checkpoint.root.hex(), signed.text)
+    return Seen(
+        trust.log.origin, trust.log.key, checkpoint.size, checkpoint.root.hex(), signed.text, SeenTrust(trust.version, trust.digest)
+    )
 
 
 def _steps(candidate: CandidateState) -> tuple[StepSummary, ...]:

@@ -42,11 +42,6 @@ def trust_bytes(trust: Path | str | bytes) -> bytes:
         raise TrustError("the trust file cannot be read", where=str(trust), found=error.strerror or "an error") from error
 
 
-def default_state(trust: Path) -> Path:
-    """Return where a verifier remembers the log by default: beside its trust file."""
-    return trust.with_suffix(".seen.json")
-
-
 def outside(path: Path, folder: Path, what: str) -> Path:
     """Return `path` if it does not lie in a release: a file there would not belong to it.
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from release.cli._command import FOLDER, command
 from release.cli._output import Output
+
+if TYPE_CHECKING:
+    from audit_logs.contact import Chosen
+    from audit_logs.report import Report
+    from audit_logs.seen import Seen
 
 
 @command(
@@ -16,30 +22,61 @@ from release.cli._output import Output
     examples=(
         "release verify published --trust trust.json",
         "release verify published --trust trust.json --format json",
+        "release verify published --trust-digest 5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03",
+        "release verify published --trust-on-first-use",
     ),
 )
 @click.argument("folder", metavar="DIR")
-@click.option("--trust", type=FOLDER, required=True, help="The trust file that you have pinned; never the one in the release.")
+@click.option("--trust", type=FOLDER, help="The trust file that you have pinned; never the one in the release.")
+@click.option("--trust-digest", metavar="SHA256", help="The trust file in the release, if it has this digest.")
+@click.option(
+    "--trust-on-first-use",
+    is_flag=True,
+    help="The trust file in the release, though nobody vouched for it; pinned as --trust, or beside DIR, if the release is verified.",
+)
 @click.option("--state", type=FOLDER, help="What was seen of the log before.  [default: beside the trust file]")
 @click.option("--now", hidden=True, help="The time to verify at, as YYYY-MM-DDTHH:MM:SSZ.")
-def verify(output: Output, folder: str, trust: Path, state: Path | None, now: str | None) -> int:
+def verify(output: Output, folder: str, state: Path | None, now: str | None, **trust: Any) -> int:  # noqa: ANN401  (click has checked their types)
     """Verify a release from its bytes, offline, down to each row, and give a verdict.
 
     Exit codes: 0 verified, 1 failed, 3 stale, 4 withdrawn, 5 incomplete; 2 is a wrong call.
     """
+    from audit_logs import contact
     from audit_logs.cli import human
-    from audit_logs.errors import StoreError
     from audit_logs.fields import instant
-    from release.checks import default_state, local_folder, outside, remembered
+    from release.checks import local_folder, remembered
     from release.consume.verify import check
     from release.errors import UsageError
 
-    place = state or default_state(trust)
+    asked = contact.Asked(trust["trust"], trust["trust_digest"], trust["trust_on_first_use"])
+    if asked.fault:
+        raise UsageError(asked.fault)
+    chosen = contact.choose(local_folder(folder), asked)
+    if chosen.warning:
+        output.warn(chosen.warning)
+    place = state or chosen.state
     seen = remembered.read(place)
-    report = check(folder, trust, seen=seen, now=instant(now) if now else None, workers=os.cpu_count() or 1)
+    report = check(folder, chosen.data, seen=seen, now=instant(now) if now else None, workers=os.cpu_count() or 1)
     output.result(report.as_json(), human(report))
-    try:  # the verdict does not depend on whether it can be remembered
-        remembered.write(outside(place, local_folder(folder), "the state file"), report, seen)
-    except (StoreError, UsageError) as problem:
-        output.warn(f"nothing is remembered of the log: {problem}")
+    _remember(output, (local_folder(folder), chosen), (place, seen), report)
     return report.exit_code
+
+
+def _remember(output: Output, verified: tuple[Path, Chosen], memory: tuple[Path | None, Seen | None], report: Report) -> None:
+    """Pin a trust file of first contact, and remember the log; the verdict does not depend on whether that can be done."""
+    from audit_logs import contact
+    from audit_logs.errors import StoreError
+    from release.checks import outside, remembered
+    from release.errors import UsageError
+
+    (folder, chosen), (place, seen) = verified, memory
+    try:
+        pinned = contact.pin(chosen, report)
+        if pinned:
+            output.warn(pinned)
+        if place is None:
+            output.warn("nothing is remembered of the log: name a place with --state")
+        else:
+            remembered.write(outside(place, folder, "the state file"), report, seen)
+    except (StoreError, UsageError) as problem:
+        output.warn(f"nothing is remembered: {problem}")

@@ -61,7 +61,7 @@ def _built(tmp_path_factory: pytest.TempPathFactory) -> World:
     home.mkdir()
     today = datetime.now(UTC).date()
     play(story._institution(home, today))
-    audits = [scene for scene in story._audit(home, today) if scene.command[0] == "lists"]
+    audits = [scene for scene in story._audit(home, "candidate", today) if scene.command[0] == "lists"]
     play(audits)
     return World(home)
 
@@ -76,7 +76,7 @@ def world(_built: World, tmp_path: Path) -> World:
 def _published(_built: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     done = _built.copy(tmp_path_factory.mktemp("published") / "world")
     today = datetime.now(UTC).date()
-    play(scene for scene in story._audit(done.home, today) if scene.command[0] == "audit")
+    play(scene for scene in story._audit(done.home, "candidate", today) if scene.command[0] == "audit")
     play(story._publish(done.home, "candidate"))
     return done
 

@@ -1,0 +1,144 @@
+"""Where a verifier's trust file comes from: its reader's own place, a digest that the reader knows, or first contact, said in full.
+
+    --trust FILE                 the file that the reader pinned
+    --trust-digest SHA256        the release's own copy, if it has this digest (with --trust: FILE, if it has)
+    --trust-on-first-use         the release's own copy, which nobody vouched for; pinned after a run that ends `verified`,
+                                 and from then on the pinned file alone decides
+
+A trust file that comes from the release is the word of whoever made the release, and each such use is said aloud.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from audit_logs import trust as trusts
+from audit_logs.errors import StoreError, TrustError
+from audit_logs.files import FolderFiles
+from audit_logs.report import Report
+from audit_logs.statement import TRUST_NAME
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What stands on the command line: file, digest in hex, and whether first use was asked for."""
+
+    file: Path | None
+    digest: str | None
+    first_use: bool
+
+    @property
+    def fault(self) -> str:
+        """Say in one sentence why that cannot be followed, or nothing."""
+        if self.file is None and self.digest is None and not self.first_use:
+            return "say whom you believe: --trust FILE, --trust-digest SHA256, or --trust-on-first-use"
+        if self.digest is not None and self.first_use:
+            return "--trust-digest says whom you believe, --trust-on-first-use that you do not know yet: give one of them"
+        if self.digest is not None and not re.fullmatch("[0-9a-f]{64}", self.digest):
+            return "--trust-digest is a SHA-256: 64 lower-case hexadecimal characters"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The trust file to verify by.
+
+    Attributes:
+        data: its bytes.
+        path: where it is pinned, or will be; None where it is known by digest alone.
+        new: whether it is to be pinned there.
+        warning: what the reader has to be told, or "".
+    """
+
+    data: bytes
+    path: Path | None
+    new: bool = False
+    warning: str = ""
+
+    @property
+    def state(self) -> Path | None:
+        """Where the log is remembered by default: beside the pinned file."""
+        return None if self.path is None else self.path.with_suffix(".seen.json")
+
+
+def choose(folder: Path, asked: Asked) -> Chosen:
+    """Return the trust file that was asked for.
+
+    Raises:
+        TrustError: it cannot be read (`trust`), the release holds no copy (`trust-missing`), or it has another digest (`trust-digest`).
+    """
+    if asked.first_use:
+        return _first_use(folder, asked.file or folder.absolute().with_name(f"{folder.absolute().name}.{TRUST_NAME}"))
+    data = _read(asked.file) if asked.file is not None else _own_copy(folder)
+    found = sha256(data).hexdigest()
+    if asked.digest not in (None, found):
+        raise TrustError(
+            "this is not the trust file that you know",
+            where=str(asked.file or folder / TRUST_NAME),
+            expected=f"SHA-256 {asked.digest}",
+            found=found,
+            next_step="get the file with this digest from people whom you believe",
+            code="trust-digest",
+        )
+    inside = asked.file is not None and asked.digest is None and asked.file.resolve().is_relative_to(folder.resolve())
+    return Chosen(data, asked.file, warning=_unvouched(data) if inside else "")
+
+
+def pin(chosen: Chosen, report: Report) -> str:
+    """Pin a trust file of first contact after a run that ended `verified`, and say what was done; "" if there is nothing to do.
+
+    Raises:
+        StoreError: it could not be written.
+    """
+    if not chosen.new or chosen.path is None:
+        return ""
+    if report.verdict != "verified":
+        return f"the trust file of the release is not pinned: the release is {report.verdict}"
+    from audit_logs import store  # not before there is something to write: verifying loads nothing of the writing side
+
+    store.write_file(chosen.path, chosen.data)
+    return f"pinned as {chosen.path}; from now on that file decides"
+
+
+def _first_use(folder: Path, place: Path) -> Chosen:
+    if not place.exists():
+        data = _own_copy(folder)
+        return Chosen(data, place, new=True, warning=_unvouched(data))
+    data = _read(place)
+    try:
+        differs = _own_copy(folder) != data
+    except TrustError:
+        differs = False
+    return Chosen(data, place, warning=f"the release holds another trust file than {place}, which is pinned and decides" if differs else "")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(trusts.LIMIT + 1)
+    except OSError as error:
+        raise TrustError("the trust file cannot be read", where=str(path), found=error.strerror or "an error") from error
+
+
+def _own_copy(folder: Path) -> bytes:
+    try:
+        return FolderFiles(folder).read(TRUST_NAME, trusts.LIMIT)
+    except StoreError as error:
+        raise TrustError(
+            "the release holds no copy of its trust file",
+            where=str(folder / TRUST_NAME),
+            expected="a file",
+            found=error.found or error.what,
+            next_step="get the trust file from people whom you believe, and name it with --trust",
+            code="trust-missing",
+        ) from error
+
+
+def _unvouched(data: bytes) -> str:
+    return (
+        f"first contact: this trust file (SHA-256 {sha256(data).hexdigest()}) comes from the release itself, and nobody vouched for it. "
+        "Ask the institution or an auditor, by a way that you trust, whether that digest is theirs"
+    )
