@@ -1,14 +1,19 @@
-"""Files that rows refer to: found inside the source's folder only, never larger than allowed."""
+"""Files that rows refer to: images inside the source's folder only, never larger than allowed."""
 
 from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
+from collections.abc import Collection
+from pathlib import Path, PurePath
 
 from audit_logs.errors import StoreError
 from release import store
 from release.source.base import BAD_PATH, MISSING_FILE, TOO_LARGE
+
+_IMAGES = "avif bmp gif heic heif ico jfif jp2 jpe jpeg jpg jxl pbm pgm png pnm ppm tga tif tiff webp"
+IMAGES = frozenset(f".{word}" for word in _IMAGES.split())
+"""Endings of image files, in lower case: what a row may name, and what counts as an image in a folder."""
 
 
 class NotRead(Exception):  # noqa: N818  (a reason that a row is told by, not a failure)
@@ -40,13 +45,22 @@ def inside(root: Path, name: str) -> Path:
     return real
 
 
-def read_inside(root: Path, name: str, limit: int) -> bytes:
+def has_ending(path: PurePath, endings: Collection[str]) -> bool:
+    """Tell whether a path ends in one of these, in any case."""
+    return path.suffix.lower() in endings
+
+
+def read_inside(root: Path, name: str, limit: int, endings: Collection[str] = IMAGES) -> bytes:
     """Return the bytes of the file that a row names; at most `limit` are ever read.
 
+    The name and the file that it leads to must both have one of the `endings`: a link must not pass a key off as a picture.
+
     Raises:
-        NotRead: `bad-path` (see `inside`, or it is no plain file), `missing-file`, or `too-large`.
+        NotRead: `bad-path` (see `inside`, it has another ending, or it is no plain file), `missing-file`, or `too-large`.
     """
     real = inside(root, name)
+    if not (has_ending(PurePath(name), endings) and has_ending(real, endings)):
+        raise NotRead(BAD_PATH)
     try:
         status = real.stat()
         if not stat.S_ISREG(status.st_mode):

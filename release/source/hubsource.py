@@ -30,6 +30,11 @@ class HubFiles:
         """Return None: there is no folder."""
         return None
 
+    @property
+    def place(self) -> str:
+        """Return the dataset's name."""
+        return self.dataset.name
+
     def local(self, file: PinnedFile) -> Path:
         """Return a file's place in the cache after a check of its digest, made once in each process.
 

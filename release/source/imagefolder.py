@@ -27,17 +27,16 @@ from release.source.base import (
     check_path,
     empty_source,
     gather,
-    image_column,
     in_reading_order,
 )
-from release.source.files import NotRead, inside, read_inside
+from release.source.columns import check_columns
+from release.source.files import IMAGES, NotRead, has_ending, inside, read_inside
 from release.source.metadata import METADATA_NAMES, read_metadata
 
-_IMAGES = "avif bmp gif heic heif ico jfif jp2 jpe jpeg jpg jxl pbm pgm png pnm ppm tga tif tiff webp"
 _COMPANIONS = "caption cff csv db html ini json jsonl md npz pdf rst toml txt xml yaml yml"
-IMAGES = frozenset(f".{word}" for word in _IMAGES.split())
 COMPANIONS = frozenset(["", *(f".{word}" for word in _COMPANIONS.split())])
 IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+CAPTIONS = frozenset([".txt"])
 CAPTION_BYTES = 1 << 20
 _SHOWN = 3
 
@@ -127,7 +126,7 @@ class ImageFolder:
     def _caption(self, path: str) -> str | None:
         name = str(PurePosixPath(path).with_suffix(".txt"))
         try:
-            return read_inside(self.root, name, CAPTION_BYTES).decode("utf-8-sig").strip()
+            return read_inside(self.root, name, CAPTION_BYTES, CAPTIONS).decode("utf-8-sig").strip()
         except NotRead as error:
             if error.reason == "missing-file":
                 return None
@@ -174,7 +173,7 @@ def open_folder(path: Path, request: Request) -> ImageFolder:
     captions = _caption_column(listing, metadata, request)
     units = tuple(_units(listing, files, metadata, request.shard_rows))
     source = ImageFolder(path, pa.array(order, pa.string()), metadata, captions, image, units, request.file_bytes, pinned)
-    image_column(source.schema, request.columns, str(path))
+    check_columns(source.schema, {}, request.columns, str(path))
     return source
 
 
@@ -223,10 +222,14 @@ def _walk(root: Path, folder: Path) -> Iterator[str]:
 
 def _real(root: Path, name: str) -> Path:
     try:
-        return inside(root, name)
+        real = inside(root, name)
     except NotRead as error:
         found = "a symbolic link that leads out of the folder, or nowhere"
         raise SourceError("an image is not in the folder", where=name, found=found, next_step="put the file itself there") from error
+    if not has_ending(real, IMAGES):
+        found = "a symbolic link to a file of another kind"
+        raise SourceError("an image is no image file", where=name, found=found, next_step="put the file itself there")
+    return real
 
 
 def _metadata(root: Path, listing: _Listing, order: Sequence[str]) -> tuple[pa.Table, FileEntry | None]:

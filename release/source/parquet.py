@@ -24,6 +24,7 @@ from audit_logs.manifest import SourceFile, SourcePin
 from release import store
 from release.errors import SourceError
 from release.source.base import (
+    BAD_PATH,
     NO_IMAGE,
     ImageColumn,
     Request,
@@ -32,9 +33,9 @@ from release.source.base import (
     check_path,
     empty_source,
     gather,
-    image_column,
     in_reading_order,
 )
+from release.source.columns import check_columns
 from release.source.files import NotRead, read_inside
 from release.values import cast, normalise
 
@@ -79,12 +80,28 @@ class Files(Protocol):
     def root(self) -> Path | None:
         """The folder in which rows may name files, or None where there is none."""
 
+    @property
+    def place(self) -> str:
+        """Where they lie, for an error."""
+
 
 @dataclass(frozen=True, slots=True)
 class LocalFiles:
-    """Parquet files below a folder of this machine."""
+    """Parquet files of this machine.
 
-    root: Path
+    Attributes:
+        folder: where their paths begin.
+        root: the folder in which rows may name files: the same for a source that is a folder. One file, or a glob, has no folder
+            of its own: what lies beside it is none of the source's, and may be a key.
+    """
+
+    folder: Path
+    root: Path | None
+
+    @property
+    def place(self) -> str:
+        """Return the folder."""
+        return str(self.folder)
 
     def local(self, file: PinnedFile) -> Path:
         """Return the path of a file after a look at its size and modification time.
@@ -92,7 +109,7 @@ class LocalFiles:
         Raises:
             SourceError: the file changed since it was pinned.
         """
-        path = self.root / file.path
+        path = self.folder / file.path
         if _stamp(path) != (file.bytes, file.stamp):
             raise SourceError(
                 "a source file changed while the build was running",
@@ -214,7 +231,7 @@ class ParquetSource:
         if not name:
             raise NotRead(NO_IMAGE)
         if self.where.root is None:
-            raise NotRead("missing-file")
+            raise NotRead(BAD_PATH)
         return read_inside(self.where.root, name, self.file_bytes)
 
 
@@ -261,11 +278,12 @@ def open_local(path: Path, request: Request) -> ParquetSource:
     Raises:
         SourceError: there is none, one cannot be read, schemas differ, a column of the plan is missing, or there are no rows.
     """
-    root, names = _find(path)
+    folder, names = _find(path)
     for name in names:
-        check_path(name, str(root))
-    files = [_pin(root, name, split) for name, split in in_reading_order(names, request, str(path))]
-    return assemble(Origin("parquet"), LocalFiles(root), files, request)
+        check_path(name, str(folder))
+    where = LocalFiles(folder, folder if path.is_dir() else None)
+    files = [_pin(where, name, split) for name, split in in_reading_order(names, request, str(path))]
+    return assemble(Origin("parquet"), where, files, request)
 
 
 def assemble(origin: Origin, where: Files, files: Sequence[tuple[PinnedFile, Described]], request: Request) -> ParquetSource:
@@ -274,13 +292,13 @@ def assemble(origin: Origin, where: Files, files: Sequence[tuple[PinnedFile, Des
     Raises:
         SourceError: schemas differ, a column of the plan is missing, or there are no rows.
     """
-    place = origin.locator or str(where.root)
+    place = where.place
     if not sum(sum(file.group_rows) for file, _ in files):
         raise empty_source(place)
     first, described = files[0]
     for file, other in files[1:]:
         _check_same(first.path, described.schema, file.path, other.schema)
-    image = image_column(described.schema, request.columns, place)
+    image = check_columns(described.schema, described.features, request.columns, place)
     pinned = tuple(file for file, _ in files)
     return ParquetSource(origin, where, pinned, described, image, tuple(_units(pinned, request.shard_rows)), request.file_bytes)
 
@@ -355,8 +373,8 @@ def hidden(path: str) -> bool:
     return any(part.startswith(".") for part in path.split("/"))
 
 
-def _pin(root: Path, name: str, split: str) -> tuple[PinnedFile, Described]:
-    path = root / name
+def _pin(where: LocalFiles, name: str, split: str) -> tuple[PinnedFile, Described]:
+    path = where.folder / name
     before = _stamp(path)
     described = describe(path, name)
     try:
@@ -364,7 +382,7 @@ def _pin(root: Path, name: str, split: str) -> tuple[PinnedFile, Described]:
     except Problem as error:
         raise SourceError("a source file cannot be read", where=str(path), found=error.what) from error
     pinned = PinnedFile(name, before[0], sha256, before[1], split, described.group_rows)
-    LocalFiles(root).local(pinned)
+    where.local(pinned)
     return pinned, described
 
 

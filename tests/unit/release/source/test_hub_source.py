@@ -58,7 +58,7 @@ def parquet(texts: list[str]) -> bytes:
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     images = [{"bytes": text.encode() or None, "path": "elsewhere.png"} for text in texts]
     file = io.BytesIO()
-    pq.write_table(pa.table({"image": pa.array(images, kind), "pad": [os.urandom(64) for _ in texts]}), file, row_group_size=2)
+    pq.write_table(pa.table({"image": pa.array(images, kind), "pad": [os.urandom(64).hex() for _ in texts]}), file, row_group_size=2)
     return file.getvalue()
 
 
@@ -96,7 +96,7 @@ def test_a_branch_becomes_a_commit_and_rows_come_in_order(repository: Any, tmp_p
     assert found["files"] == [[name, len(data), sha, n] for name, data, sha, n in zip(names, contents, digests, (2, 3, 1), strict=True)]
     assert found["units"] == [["train", 4], ["train", 1], ["test", 1]]
     assert found["images"] == ["a", "b", "c", "d", None, "e"]
-    assert found["problems"] == ["missing-file"]
+    assert found["problems"] == ["bad-path"]
 
 
 def test_opening_reads_footers_only(repository: Any, tmp_path: Path) -> None:

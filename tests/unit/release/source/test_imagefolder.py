@@ -188,6 +188,19 @@ def test_csv_that_cannot_be_read_is_refused(tmp_path: Path, data: bytes, words: 
         open_folder(tmp_path, request())
 
 
+def test_a_link_does_not_pass_a_key_off_as_a_picture_or_a_caption(tmp_path: Path) -> None:
+    """What a link within the folder leads to must be of the kind that its name says."""
+    fill(tmp_path, "a.png")
+    (tmp_path / "notes.md").write_text("secret")
+    (tmp_path / "b.png").symlink_to("notes.md")
+    with pytest.raises(SourceError, match=r"no image file; where: b\.png"):
+        open_folder(tmp_path, request())
+    (tmp_path / "b.png").unlink()
+    (tmp_path / "a.txt").symlink_to("notes.md")
+    with pytest.raises(SourceError, match=r"a caption cannot be read; where: a\.txt"):
+        rows(open_folder(tmp_path, request(text="caption")))
+
+
 def test_two_places_for_one_thing_are_refused(tmp_path: Path) -> None:
     """Two metadata files, two images of one caption, captions in two places: nobody could tell which one holds."""
     fill(tmp_path, "a.png")

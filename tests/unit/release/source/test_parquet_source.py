@@ -117,6 +117,9 @@ def test_rows_name_files_inside_the_source_only(tmp_path: Path) -> None:
     (folder / "link.png").symlink_to(tmp_path / "secret.png")
     (folder / "inner.png").symlink_to(folder / "in" / "a.png")
     (folder / "loop.png").symlink_to(folder / "loop.png")
+    (folder / "institution.pem").write_bytes(b"secret")
+    (folder / "key.png").symlink_to(folder / "institution.pem")
+    (folder / "picture.txt").symlink_to(folder / "in" / "a.png")
     os.mkfifo(folder / "pipe.png")
     expected = [
         ({"bytes": b"own", "path": "../secret.png"}, None),
@@ -134,6 +137,10 @@ def test_rows_name_files_inside_the_source_only(tmp_path: Path) -> None:
         ({"bytes": None, "path": "in"}, "bad-path"),
         ({"bytes": None, "path": "in/a.png\x00.jpg"}, "bad-path"),
         ({"bytes": None, "path": "x" * 300}, "bad-path"),
+        ({"bytes": None, "path": "institution.pem"}, "bad-path"),
+        ({"bytes": None, "path": "a.parquet"}, "bad-path"),
+        ({"bytes": None, "path": "key.png"}, "bad-path"),
+        ({"bytes": None, "path": "picture.txt"}, "bad-path"),
         ({"bytes": None, "path": "missing.png"}, "missing-file"),
         ({"bytes": None, "path": "in/a.png/b.png"}, "missing-file"),
         ({"bytes": None, "path": None}, "no-image"),
@@ -142,7 +149,7 @@ def test_rows_name_files_inside_the_source_only(tmp_path: Path) -> None:
     ]
     images = pa.array([value for value, _ in expected], IMAGE)
     pq.write_table(pa.table({"image": images}), folder / "a.parquet")
-    source = open_path(folder, "auto", request(shard_rows=100))
+    source = open_path(folder, "parquet", request(shard_rows=100))
     for batch_bytes in (1 << 20, 1):
         found: list[Any] = []
         for batch in source.read(source.units[0], batch_bytes=batch_bytes):
@@ -155,6 +162,80 @@ def test_rows_name_files_inside_the_source_only(tmp_path: Path) -> None:
     whole = [row for batch in source.read(source.units[0], batch_bytes=1) for row in batch.batch.column("image").to_pylist()]
     assert whole[1] == {"bytes": b"picture", "path": "in/a.png"}
     assert whole[-1] is None
+
+
+@pytest.mark.parametrize("source", ["s.parquet", "*.parquet"])
+def test_a_row_does_not_publish_a_file_beside_a_source_without_a_folder(source: str, tmp_path: Path) -> None:
+    """What lies beside one file, or beside what a glob finds, is none of the source's: keys, lists, other people's pictures."""
+    (tmp_path / "keys").mkdir()
+    for name in ("keys/institution.pem", "beside.png"):
+        (tmp_path / name).write_bytes(b"secret")
+    images = pa.array([{"bytes": None, "path": name} for name in ("keys/institution.pem", "beside.png", "nowhere.png")], IMAGE)
+    pq.write_table(pa.table({"image": images}), tmp_path / "s.parquet")
+    opened = open_path(tmp_path / source, "auto", request())
+    (batch,) = opened.read(opened.units[0], batch_bytes=1 << 20)
+    assert batch.problems == {0: "bad-path", 1: "bad-path", 2: "bad-path"}
+    assert [row["image"]["bytes"] for row in batch.batch.to_pylist()] == [None, None, None]
+
+
+ATTACHED = {
+    "a thumbnail": pa.array([{"bytes": b"x", "path": None}], IMAGE),
+    "plain bytes": pa.array([b"x"]),
+    "large bytes": pa.array([b"x"], pa.large_binary()),
+    "bytes of one length": pa.array([b"x"], pa.binary(1)),
+    "bytes in a dictionary": pa.array([b"x"]).dictionary_encode(),
+    "a list of bytes": pa.array([[b"x"]]),
+    "bytes far down": pa.array([{"a": [{"b": [b"x"]}]}]),
+}
+
+
+@pytest.mark.parametrize("attached", ATTACHED.values(), ids=ATTACHED.keys())
+@pytest.mark.parametrize("image", ["image", None])
+def test_bytes_that_no_step_screens_are_not_released(attached: pa.Array, image: str | None, tmp_path: Path) -> None:
+    """A second column of pictures, in whatever form, would be published unscreened: the source is refused, with the column's name."""
+    columns = {"thumb": attached, "caption": ["c"]} | ({"image": pa.array([{"bytes": b"y", "path": None}], IMAGE)} if image else {})
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    with pytest.raises(SourceError, match=r"'thumb' holds bytes that no step would screen.*thumb.*drop the column"):
+        open_path(tmp_path, "auto", request(image=image))
+
+
+def test_a_source_of_images_under_a_plan_without_images_is_refused(tmp_path: Path) -> None:
+    """Links can be screened without pictures, but pictures are not published beside them."""
+    write(tmp_path / "a.parquet", ["1"])
+    with pytest.raises(SourceError, match=r"'image' holds bytes.*image\.bytes"):
+        open_path(tmp_path, "auto", request(image=None))
+
+
+def test_a_column_marked_as_images_is_not_released_beside_the_image_column(tmp_path: Path) -> None:
+    """`datasets` would read a text column with this mark as pictures."""
+    text = b'{"info": {"features": {"caption": {"_type": "Image"}}}}'
+    pq.write_table(pa.table({"image": [b"x"], "caption": ["c"]}).replace_schema_metadata({b"huggingface": text}), tmp_path / "a.parquet")
+    with pytest.raises(SourceError, match=r"'caption' holds images"):
+        open_path(tmp_path, "auto", request())
+
+
+def test_declared_digests_may_be_bytes(tmp_path: Path) -> None:
+    """They are matched, and a column of them is named in the manifest."""
+    write(tmp_path / "a.parquet", ["1"], hash=pa.array([bytes(16)], pa.binary(16)))
+    assert open_path(tmp_path, "auto", request(declared={"md5": "hash"})).schema.field("hash").type == pa.binary()
+
+
+@pytest.mark.parametrize("column", ["a\0b", "a\nb", "\x1b[2J", "\x85"])
+def test_column_names_that_steer_a_terminal_are_refused(column: str, tmp_path: Path) -> None:
+    """Control characters have no place in a name, also within a struct; the error shows them as escapes."""
+    for number, columns in enumerate(({column: ["c"]}, {"nested": pa.array([{column: 1}])})):
+        folder = tmp_path / str(number)
+        write(folder / "a.parquet", ["1"], **columns)
+        with pytest.raises(SourceError, match="control characters") as caught:
+            open_path(folder, "auto", request())
+        assert str(caught.value).isprintable()
+
+
+def test_a_column_with_the_name_of_the_images_bytes_is_refused(tmp_path: Path) -> None:
+    """Two leaves of one name would take each other's digests."""
+    write(tmp_path / "a.parquet", ["1"], **{"image.bytes": ["x"]})
+    with pytest.raises(SourceError, match=r"taken for one.*'image\.bytes'"):
+        open_path(tmp_path, "auto", request())
 
 
 def test_plain_binary_and_dictionary_columns(tmp_path: Path) -> None:
