@@ -37,6 +37,9 @@ PATH = "release.json"
 LIMIT = 256 * 1024 * 1024
 FILES = ("README.md", "croissant.json")
 _DECLARED = {"md5", "sha1", "sha256"}
+_IMAGES = {"binary", "struct<bytes:binary>", "struct<bytes:binary,path:string>", "struct<path:string,bytes:binary>"}
+_TEXTS = {"string"}
+_DIGESTS = {"string", "binary"}
 _LARGEST_GROUP = 1 << 20
 _MAGIC = 4
 _TIME = r"date32|date64|time32\[(s|ms)\]|time64\[(us|ns)\]|timestamp\[(s|ms|us|ns)(,[A-Za-z0-9_+:/-]+)?\]|duration\[(s|ms|us|ns)\]"
@@ -254,7 +257,8 @@ def _check_form(manifest: Manifest) -> None:
         (tuple(entry.path for entry in manifest.files) == FILES, "files", " and ".join(FILES)),
         (_are_distinct(column.name for column in manifest.schema), "schema", "at least one column, with distinct names, not empty"),
         (all(_is_type(column.type) for column in manifest.schema), "schema", "types of SPEC section 3.1"),
-        (_are_roles(manifest), "columns", "columns of the schema, each in one role; declared: md5, sha1 or sha256"),
+        (_are_roles(manifest), "columns", "columns of the schema, each in one role, with a type that fits it"),
+        (_bytes_have_roles(manifest), "schema", "no bytes but those of the image and of declared digests: others were not screened"),
         (pinned == ((source.kind == "hub"),) * 2, "source", "locator and revision for a Hub source, null for others"),
     )
     for holds, member, expected in rules:
@@ -263,9 +267,22 @@ def _check_form(manifest: Manifest) -> None:
 
 
 def _are_roles(manifest: Manifest) -> bool:
-    """Tell whether the roles name columns that there are, each once."""
-    named, there = manifest.columns.named, {column.name for column in manifest.schema}
-    return len(set(named)) == len(named) and set(named) <= there and manifest.columns.declared.keys() <= _DECLARED
+    """Tell whether the roles name columns that there are, each once, with types that fit."""
+    roles, types = manifest.columns, {column.name: column.type for column in manifest.schema}
+    fits = [(roles.image, _IMAGES), (roles.text, _TEXTS), (roles.url, _TEXTS), *((name, _DIGESTS) for name in roles.declared.values())]
+    distinct = len(set(roles.named)) == len(roles.named) and roles.declared.keys() <= _DECLARED
+    return distinct and all(name is None or types.get(name) in allowed for name, allowed in fits)
+
+
+def _bytes_have_roles(manifest: Manifest) -> bool:
+    """Tell whether every column that holds bytes is the image or declared digests."""
+    seen = {manifest.columns.image, *manifest.columns.declared.values()}
+    return all(column.name in seen or "binary" not in _type_words(column.type) for column in manifest.schema)
+
+
+def _type_words(text: str) -> list[str]:
+    """Return the plain types within a type's text, names of fields left out."""
+    return re.split(r"[<>,]", _FIELD_NAME.sub("", text.replace("struct<", "<")))
 
 
 def _are_distinct(names: Iterable[str]) -> bool:

@@ -9,7 +9,7 @@ time, and what was seen of the log before. The rules, in order; the first sectio
     13.4   every entry is replayed; an unknown type or a newer trust file makes the verdict incomplete
     13.5   the manifest has its form, its name, numbers and roots that agree, and a candidate in the log
     13.6   the folder holds what it may hold; attestations, reports and opinions are the log's entries, byte for byte
-    13.7   every file has its size and digest (data is hashed here, before anything parses it)
+    13.7   every file has its size and digest (data is hashed here, before anything parses it); the card's head names the data
     13.8   rows: the caller's `extra_checks`, for which the standard library does not suffice
     13.9   steps: names, plan, chain, counts, canaries, age of the lists
     13.10  the release follows the one before it in the log
@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from audit_logs import hashing, merkle, note, policy, tiles
+from audit_logs import card, hashing, merkle, note, policy, tiles
 from audit_logs import manifest as manifests
 from audit_logs import trust as trusts
 from audit_logs.case import Case, ExtraChecks, established
@@ -195,7 +195,9 @@ def _disagreement(code: str, item: Disagreement) -> Failure:
 
 
 def _files(case: Case) -> Iterator[Failure]:
-    yield from hashing.check_files(established(case.manifest), case.files)
+    manifest = established(case.manifest)
+    failures = list(hashing.check_files(manifest, case.files))
+    yield from failures or card.check_card(manifest, case.read(card.PATH, card.LIMIT))
 
 
 def _rows(case: Case) -> Iterator[Failure]:

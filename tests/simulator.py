@@ -7,7 +7,7 @@ An institution (root, step, build, publish and log keys) and two auditors, who a
     world.bend[Opinion] = lambda opinion: replace(opinion, verification_result="FAILED", verified_levels=("FAILED",))
     report = world.finish().verify()
 
-`bend` changes a statement (or the Manifest, or the Trust) before it is signed; `signer` has another key sign it; `entries`
+`bend` changes a statement (or the Manifest, the Trust, or the card's text) before it is signed; `signer` has another key sign it; `entries`
 can be changed between `write_statements` and `finish`; `files` afterwards.
 """
 
@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from audit_logs import canonical, envelope, fields, merkle, note, statement, tiles
 from audit_logs import trust as trusts
+from audit_logs.card import configs
 from audit_logs.envelope import PublicKey
 from audit_logs.files import FileInfo
 from audit_logs.keys import KeyFile, verifier_key
@@ -281,7 +282,8 @@ class Simulator:
     def _manifest(self) -> Manifest:
         shards = (self._shard(0, 3), self._shard(1, 2))
         root = merkle.root([merkle.leaf_hash(bytes.fromhex(shard.root) + shard.rows.to_bytes(8, "big")) for shard in shards])
-        self.files["README.md"] = b"# Street scenes\n"
+        card = "\n".join(["---", 'license: "cc-by-4.0"', *configs(shards), "---", "# Street scenes", ""])
+        self.files["README.md"] = self._bent(card).encode()
         self.files["croissant.json"] = b"{}\n"
         files = tuple(FileEntry(path, len(self.files[path]), digest(self.files[path])) for path in ("README.md", "croissant.json"))
         return Manifest(

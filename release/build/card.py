@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 
+from audit_logs.card import configs
 from audit_logs.manifest import SourcePin
 from release.build.facts import Facts, StepFacts
 from release.markup import code, words, yaml_text
@@ -54,10 +54,7 @@ def _header(facts: Facts) -> str:
         *(["source_datasets:", f"- {yaml_text(facts.source.locator)}"] if facts.source.locator else []),
         "tags:",
         *(f"- {yaml_text(tag)}" for tag in ("croissant", "hash-screened", "vetted-release")),
-        "configs:",
-        "- config_name: default",
-        "  data_files:",
-        *_data_files(facts),
+        *configs(facts.shards),
         "---",
         "",
     ]
@@ -81,13 +78,6 @@ def _tasks(facts: Facts) -> Iterator[str]:
     if facts.columns.image and facts.columns.text:
         yield "task_categories:"
         yield from (f"- {yaml_text(task)}" for task in ("image-to-text", "text-to-image"))
-
-
-def _data_files(facts: Facts) -> Iterator[str]:
-    """Yield the files of each split: a pattern that fits the names which the manifest gives, and their number."""
-    for split, shards in groupby(facts.shards, key=lambda shard: shard.split):
-        yield f"  - split: {yaml_text(split)}"
-        yield f"    path: {yaml_text(f'data/{split}-*-of-{len(list(shards)):05d}.parquet')}"
 
 
 def _intro(facts: Facts) -> Iterator[str]:

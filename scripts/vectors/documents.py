@@ -98,9 +98,9 @@ def _set(*path: str | int) -> Callable[[object], Change]:
     return make
 
 
-def _types(*texts: str) -> Change:
+def _types(*texts: str, roles: Document | None = None) -> Change:
     schema = [{"name": f"c{index}", "type": text} for index, text in enumerate(texts)]
-    return lambda m: m.update(schema=schema, columns=_roles())
+    return lambda m: m.update(schema=schema, columns=roles or _roles())
 
 
 def _roles(**named: object) -> Document:
@@ -109,7 +109,8 @@ def _roles(**named: object) -> Document:
 
 
 def _all_roles(manifest: Document) -> None:
-    manifest["schema"] = [{"name": name, "type": "string"} for name in ("picture", "words", "link", "digest")]
+    types = {"picture": "struct<path:string,bytes:binary>", "words": "string", "link": "string", "digest": "binary"}
+    manifest["schema"] = [{"name": name, "type": text} for name, text in types.items()]
     manifest["columns"] = _roles(image="picture", text="words", url="link", declared={"md5": "digest"})
 
 
@@ -197,6 +198,7 @@ _MANIFESTS: dict[str, tuple[str, Change, str]] = {
             *("string", "binary", "date32", "date64", "time32[s]", "time32[ms]", "time64[us]", "time64[ns]", "timestamp[s]"),
             *("timestamp[ns,Europe/Zurich]", "timestamp[ms,+01:00]", "duration[us]", "list<list<int8>>"),
             *("struct<bytes:binary,path:string>", r"struct<a\,b\:\<c\>\\:list<struct<x:bool>>>"),
+            roles=_roles(image="c25", declared={"md5": "c13"}),
         ),
         "every type of 3.1, and a field's name with every character that is escaped",
     ),
@@ -229,6 +231,11 @@ _MANIFESTS: dict[str, tuple[str, Change, str]] = {
         lambda m: m.update(columns=_roles(declared={"crc32": "caption"})),
         "a declared digest of a type that there is not",
     ),
+    "bytes-without-role": ("manifest", _types("binary"), "bytes that nobody screened"),
+    "bytes-within-without-role": ("manifest", _types("list<struct<path:string,bytes:binary>>"), "bytes within a column that has no role"),
+    "field-named-binary": (OK, _types("struct<binary:string>"), "a field may be called binary"),
+    "image-of-text": ("manifest", lambda m: m.update(columns=_roles(image="caption")), "text in the role of an image"),
+    "text-of-numbers": ("manifest", lambda m: m["schema"][0].update(type="int8"), "numbers in the role of text"),
     "roles-missing-member": ("manifest", lambda m: m["columns"].pop("declared"), "a role is missing"),
     "type-unknown": ("manifest", _types("decimal128(3, 1)"), "a type that 3.1 does not have"),
     "type-storage-variant": ("manifest", _types("large_string"), "a storage variant instead of the type whose values it holds"),

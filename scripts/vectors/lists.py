@@ -124,7 +124,10 @@ _LENGTHS: dict[str, tuple[list[int], str]] = {
     "first-padded": ([9, 10, 11, 15, 16, 17], "9 is the first that grows"),
     "around-power": ([255, 256, 257, 65_535, 65_536, 65_537], "one below, at and above a power of two"),
     "exact-multiple": ([1_000, 1_024, 1_088, 1_152], "a length that is a multiple already stays"),
-    "large": ([999_999, 10**7, 10**9, 2**40 + 1, 2**52 - 1, 2**52 + 1], "more than 32 bits, and a logarithm in floating point is not exact"),
+    "large": (
+        [999_999, 10**7, 10**9, 2**40 + 1, 2**52 - 1, 2**52 + 1],
+        "more than 32 bits, and a logarithm in floating point is not exact",
+    ),
 }
 
 

@@ -343,7 +343,7 @@ _VERDICTS: dict[str, tuple[Callable[[], Case], str]] = {
         _after("folder-entries", change=lambda w: _move(_entry_file("attestations/")(w), "attestations/01-x.00000000.sigstore.json")(w)),
         "an attestation under another name",
     ),
-    "file-digest-card": (_after("file-digest", change=_flip("README.md", 0)), "a flipped bit in the card"),
+    "file-digest-card": (_after("file-digest", change=_flip("README.md", 165)), "a flipped bit in the card"),
     "file-digest-shard": (_after("file-digest", change=_flip(SHARD, 0)), "a flipped bit in a shard"),
     "file-size": (
         _after("file-size", "file-digest", change=lambda w: _add("README.md", w.files["README.md"] + b"\n")(w)),

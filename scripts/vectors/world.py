@@ -282,9 +282,23 @@ def make_opinion(organisation: str, version: str, trust: str, inputs: list[tuple
     }
 
 
+CARD = b"""---
+license: "cc-by-4.0"
+tags:
+- "hash-screened"
+configs:
+- config_name: default
+  data_files:
+  - split: "train"
+    path: "data/train-*-of-00002.parquet"
+---
+# Street scenes
+"""
+
+
 def make_manifest(version: str, previous: Document | None, files: dict[str, bytes]) -> Document:
     """Return a manifest of five rows in two shards; their bytes and the other files are put into `files`."""
-    files["README.md"] = b"# Street scenes\n"
+    files["README.md"] = CARD
     files["croissant.json"] = b"{}\n"
     captions = [f"{version}: caption {row}" for row in range(5)]
     rows = [reference.row_digest([{"name": "caption", "type": "string"}], [caption]) for caption in captions]

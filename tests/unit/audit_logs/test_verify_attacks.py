@@ -13,7 +13,7 @@ from simulator import AUDITORS, NAME, NOW, ORIGIN, Simulator, digest, later, sig
 from audit_logs import envelope, merkle, statement
 from audit_logs.errors import FormatError, VerificationError
 from audit_logs.log import sign_checkpoint
-from audit_logs.manifest import Manifest, Previous, StepName
+from audit_logs.manifest import Field, Manifest, Previous, StepName
 from audit_logs.note import Checkpoint, parse_signed
 from audit_logs.report import Report
 from audit_logs.seen import Seen
@@ -113,6 +113,15 @@ BEFORE_SIGNING: dict[str, tuple[str, Attack]] = {
     "column twice": ("manifest", bend(Manifest, lambda m: replace(m, schema=(m.schema[0], m.schema[0])))),
     "file size made up": ("file-size", bend(Manifest, lambda m: replace(m, files=(replace(m.files[0], bytes=3), m.files[1])))),
     "shard digest made up": ("file-digest", bend_shard(sha256=digest("x"))),
+    "card names other data": ("card-head", bend(str, lambda card: card.replace('path: "data/train', 'path: "/elsewhere/train'))),
+    "card names data twice": ("card-head", bend(str, lambda card: card.replace("---", "---\nconfigs:", 1))),
+    "card names another builder": ("card-head", bend(str, lambda card: card.replace("---", '---\ndataset_info: "x"', 1))),
+    "card without a head": ("card-head", bend(str, lambda card: card.replace("---", "", 1))),
+    "card whose head does not end": ("card-head", bend(str, lambda card: card.replace("\n---\n", "\n"))),
+    "bytes that nobody screened": (
+        "manifest",
+        bend(Manifest, lambda m: replace(m, schema=(*m.schema, Field("thumbnail", "struct<bytes:binary,path:string>")))),
+    ),
     "plan digest of another plan": ("step-mismatch", bend_step(1, lambda s: replace(s, plan_digest=digest("other")))),
     "attested kind is not the manifest's": ("step-mismatch", bend_step(2, lambda s: replace(s, step=replace(s.step, kind="url")))),
     "commitments do not chain": ("chain", bend_step(2, lambda s: replace(s, input=replace(s.input, commitment=digest("x"))))),
@@ -579,6 +588,15 @@ def test_a_report_names_all_faults_of_a_trust_file() -> None:
     world = Simulator().finish()
     TRUST["one key under two ids"][1](world)
     assert codes(world.verify(now=later(days=9999))) == {"trust-key-twice", "trust-key-id", "trust-expired"}
+
+
+@pytest.mark.parametrize("data", [b"no bundle", b""], ids=["junk", "nothing"])
+def test_an_unreadable_statement_about_no_candidate_belongs_to_the_folder(data: bytes) -> None:
+    """Where no candidate stands, a file of reports/ that is no statement about this manifest is a fault of the folder."""
+    world = Simulator()
+    world.skip.add(Candidate)
+    world.finish().files["reports/somebody.00000000.sigstore.json"] = data
+    assert codes(world.verify()) == {"folder-entries", "no-candidate"} | ({"folder-extra"} if not data else set())
 
 
 def test_what_comes_after_a_failed_section_is_not_looked_at() -> None:
