@@ -10,9 +10,10 @@
 import { constants, promises as fs } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { readSeen } from "./lib/continuity.mjs";
 import { time as timeRule } from "./lib/form.mjs";
 import { Problem } from "./lib/problem.mjs";
-import { readSeen, verify } from "./lib/verify.mjs";
+import { verify } from "./lib/verify.mjs";
 
 const USAGE = "node cli.mjs verify DIR --trust FILE [--state FILE] [--now YYYY-MM-DDTHH:MM:SSZ]";
 const PIECE = 1 << 22;

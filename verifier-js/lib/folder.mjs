@@ -1,6 +1,7 @@
 /** What the folder of a release may hold, and must: docs/SPEC.md sections 5 and 13.6. */
 import * as bundle from "./bundle.mjs";
 import { equal } from "./bytes.mjs";
+import * as card from "./card.mjs";
 import * as manifests from "./manifest.mjs";
 import { orNull, Problem } from "./problem.mjs";
 import * as statement from "./statement.mjs";
@@ -13,14 +14,16 @@ const ENTRIES = /^(?:attestations|reports|opinions)\//;
 /** Tell whether a file is none of the release's and yet no fault. */
 export const isTolerated = (path) => path === ".gitattributes" || path.startsWith(".cache/huggingface/");
 
-/** Check the folder; returns every problem. */
-export async function checkFolder({ listing, manifest, candidate, state, signed }) {
+/** Check the folder; yields every problem. */
+export async function* checkFolder({ listing, manifest, candidate, state, signed }) {
   const required = [manifests.PATH, "log/checkpoint", ...tilePaths(signed.size).map((path) => `log/${path}`), ...manifestFiles(manifest)];
   const isReleased = state.releases.some((release) => release.subject.sha256 === manifest.digest);
   const known = new Set([...required, ...OUTSIDE_THE_PROOF, ...(isReleased ? [] : EVIDENCE)]);
-  const missing = required.filter((path) => !listing.has(path)).map((path) => new Problem("folder-missing", path, "a file", "none"));
-  const entries = candidate ? await entryProblems(listing, entryFiles(candidate, state)) : await subjectProblems(listing, manifest);
-  return [...kindProblems(listing), ...nameProblems(listing), ...extraProblems(listing, known), ...missing, ...entries];
+  yield* kindProblems(listing);
+  yield* nameProblems(listing);
+  yield* extraProblems(listing, known);
+  yield* required.filter((path) => !listing.has(path)).map((path) => new Problem("folder-missing", path, "a file", "none"));
+  yield* candidate ? entryProblems(listing, entryFiles(candidate, state)) : subjectProblems(listing, manifest);
 }
 
 /** The paths that a manifest names. */
@@ -61,31 +64,29 @@ function entryFiles(candidate, state) {
   return files;
 }
 
-async function entryProblems(listing, expected) {
+async function* entryProblems(listing, expected) {
   const paths = new Set([...expected.keys(), ...listing.paths().filter((path) => ENTRIES.test(path))]);
-  const problems = [];
   for (const path of paths) {
     const record = expected.get(path);
     const holds = record && listing.isFile(path) && equal(await listing.read(path, bundle.LIMIT), record.bytes);
-    if (!holds) problems.push(new Problem("folder-entries", path, record ? "the bytes of the log's entry" : "no file", "something else"));
+    if (!holds) yield new Problem("folder-entries", path, record ? "the bytes of the log's entry" : "no file", "something else");
   }
-  return problems;
 }
 
 /** Without a candidate, each of these files speaks at least of this manifest. */
-async function subjectProblems(listing, manifest) {
-  const problems = [];
+async function* subjectProblems(listing, manifest) {
   for (const path of listing.paths().filter((name) => ENTRIES.test(name))) {
-    const bytes = await listing.read(path, bundle.LIMIT);
-    const said = orNull(() => statement.parse(bundle.parse(bytes, path).payload, path));
-    if (said?.subject.name !== manifests.PATH || said.subject.sha256 !== manifest.digest) {
-      problems.push(new Problem("folder-entries", path, "a statement about this manifest", "another"));
-    }
+    const holds = listing.isFile(path) && speaksOf(manifest, await listing.read(path, bundle.LIMIT), path);
+    if (!holds) yield new Problem("folder-entries", path, "a statement about this manifest", "something else");
   }
-  return problems;
 }
 
-/** Check size and sha256 of every file of the manifest (13.7). */
+function speaksOf(manifest, bytes, path) {
+  const said = orNull(() => statement.parse(bundle.parse(bytes, path).payload, path));
+  return said?.subject.name === manifests.PATH && said.subject.sha256 === manifest.digest;
+}
+
+/** Check size and sha256 of every file of the manifest, and, if they hold, the head of the card (13.7). */
 export async function checkFiles({ listing, manifest }) {
   const problems = [];
   for (const { path, bytes, sha256 } of [...manifest.files, ...manifest.shards]) {
@@ -94,5 +95,5 @@ export async function checkFiles({ listing, manifest }) {
     const digest = await listing.digest(path);
     if (digest !== sha256) problems.push(new Problem("file-digest", path, sha256, digest));
   }
-  return problems;
+  return problems.length > 0 ? problems : card.checkCard(await listing.read(card.PATH, card.LIMIT), manifest);
 }

@@ -48,6 +48,26 @@ const SHARD = object({
   footer: object({ start: count, end: count, sha256: form.sha256 }),
 });
 
+const DIGESTS = ["string", "binary"];
+const IMAGES = ["binary", "struct<bytes:binary>", "struct<bytes:binary,path:string>", "struct<path:string,bytes:binary>"];
+/** Which types each role may have. */
+const fits = ({ image, text: words, url, declared }) => [
+  [image, IMAGES],
+  [words, ["string"]],
+  [url, ["string"]],
+  ...Object.values(declared).map((name) => [name, DIGESTS]),
+];
+const holdsBytes = ({ name, item, fields }) => name === "binary" || (item ? holdsBytes(item) : (fields ?? []).some((field) => holdsBytes(field.type)));
+/** Every role is a column of a type that fits it, and no other column holds bytes: those would be released unscreened. */
+function areScreened({ schema, columns }) {
+  const types = new Map(schema.map((column) => [column.name, column.type]));
+  const screened = [columns.image, ...Object.values(columns.declared)];
+  return (
+    fits(columns).every(([name, allowed]) => name === null || allowed.includes(types.get(name))) &&
+    schema.every((column) => screened.includes(column.name) || !holdsBytes(parseType(column.type)))
+  );
+}
+
 const roles = ({ image, text: words, url, declared }) => [image, words, url, ...Object.values(declared)].filter((name) => name !== null);
 const MANIFEST = all(
   object({
@@ -70,7 +90,7 @@ const MANIFEST = all(
     writer: object({ name: text, version: text, parquet: text }),
   }),
   rule("each column in one role at most", ({ columns }) => distinct(roles(columns))),
-  rule("roles of columns of the schema", ({ columns, schema }) => roles(columns).every((name) => schema.some((column) => column.name === name))),
+  rule("roles of columns of the schema, each of a type that fits", areScreened),
 );
 
 /** Read a manifest: its members, and `digest` (hex). The form holds, sums and roots are still to be checked. */

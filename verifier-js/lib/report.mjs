@@ -1,8 +1,7 @@
 /** The verdict and what is told with it: docs/SPEC.md section 14. */
 import { hex } from "./bytes.mjs";
-import { encode } from "./canonical.mjs";
+import { writeSeen } from "./continuity.mjs";
 import { countedOpinions, quorumAge } from "./policy.mjs";
-import { BASE } from "./statement.mjs";
 
 export const EXIT_CODES = { verified: 0, failed: 1, stale: 3, withdrawn: 4, incomplete: 5 };
 const INCOMPLETE = ["no-candidate", "not-released", "opinions-missing", "opinions-tier", "unknown-type", "superseded"];
@@ -36,7 +35,7 @@ export function makeReport(facts, problems) {
     freshness: isBelieved ? { age_seconds: quorumAge(facts), limit_seconds: trust.policy.freshSeconds, quorum: trust.policy.quorum, witnesses: facts.times.size } : null,
     failures: problems.map((problem) => problem.toJSON()),
     facts: isBelieved ? labelledFacts(facts) : [],
-    seen: verdict === "verified" ? seenBytes(facts) : null,
+    seen: verdict === "verified" ? writeSeen(facts) : null,
   };
 }
 
@@ -81,17 +80,4 @@ function confirmedClaims(facts) {
     for (const { claim, result } of report.predicate.claims) if (result === "confirmed") claims.set(claim, [...(claims.get(claim) ?? []), organisation]);
   }
   return [...claims];
-}
-
-/** The bytes of a state file: what to remember of this log (13.3). */
-function seenBytes({ signed, trust }) {
-  const seen = {
-    _type: `${BASE}seen/v0.1`,
-    checkpoint: signed.text,
-    logKey: trust.log.vkey,
-    origin: signed.origin,
-    root: hex(signed.root),
-    size: signed.size,
-  };
-  return encode(seen, "state file");
 }

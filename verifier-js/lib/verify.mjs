@@ -4,26 +4,22 @@
  * Bytes in, a report out: the files come through a `source` (see listing.mjs), the clock and what was seen before are arguments.
  * Only section 13.8, which looks into the Parquet files, is left out: this is a light verifier.
  */
-import { equal, hex, unhex } from "./bytes.mjs";
-import { decode, MIB } from "./canonical.mjs";
+import { checkContinuity } from "./continuity.mjs";
 import { checkFiles, checkFolder } from "./folder.mjs";
-import * as form from "./form.mjs";
 import { Listing } from "./listing.mjs";
 import * as manifests from "./manifest.mjs";
-import { leafHash, rootOf } from "./merkle.mjs";
 import * as note from "./note.mjs";
 import { checkFreshness, checkOpinions, checkRelease } from "./policy.mjs";
 import { Problem, under } from "./problem.mjs";
 import { replay } from "./replay.mjs";
 import { makeReport, STOPS_NOTHING } from "./report.mjs";
-import { BASE } from "./statement.mjs";
 import { checkPrevious, checkSteps } from "./steps.mjs";
 import { checkTiles } from "./tiles.mjs";
 import * as trusts from "./trust.mjs";
 
 const CHECKPOINT = "log/checkpoint";
 
-/** The sections in order. Each adds what it establishes to the facts, and returns the problems that it finds, or throws one. */
+/** The sections in order. Each adds what it establishes to the facts, and yields the problems that it finds, or throws one. */
 const SECTIONS = [
   checkTrust,
   checkLog,
@@ -56,13 +52,16 @@ export async function verify(source, { trust, now, seen = null }) {
   return makeReport(facts, problems);
 }
 
+/** A section's problems; one that stops it is its last. */
 async function problemsOf(section, facts) {
+  const found = [];
   try {
-    return await section(facts);
+    for await (const problem of await section(facts)) found.push(problem);
   } catch (error) {
-    if (error instanceof Problem) return [error];
-    throw error;
+    if (!(error instanceof Problem)) throw error;
+    found.push(error);
   }
+  return found;
 }
 
 /** A section that is left out where no candidate for the manifest stands (section 14). */
@@ -95,31 +94,6 @@ async function checkLog(facts) {
   const below = paths.map((path) => path.slice("log/".length));
   facts.entries = await checkTiles(signed, below, (path, limit) => listing.read(`log/${path}`, limit));
   return [];
-}
-
-const SEEN = form.object({
-  _type: form.oneOf(`${BASE}seen/v0.1`),
-  checkpoint: form.text,
-  logKey: form.text,
-  origin: form.text,
-  root: form.sha256,
-  size: form.count,
-});
-
-/** Read a state file. */
-export function readSeen(bytes) {
-  const seen = decode(bytes, "state file", MIB);
-  SEEN(seen, "state file");
-  return seen;
-}
-
-/** 13.3: the log goes on from what was seen of it before. */
-async function checkContinuity({ seenBytes, trust, signed, entries }) {
-  const seen = seenBytes === null ? null : readSeen(seenBytes);
-  if (seen === null || seen.origin !== signed.origin || seen.logKey !== trust.log.vkey) return [];
-  if (signed.size < seen.size) return [new Problem("log-rollback", CHECKPOINT, `at least ${seen.size} entries`, `${signed.size}`)];
-  const root = rootOf(entries.slice(0, seen.size).map(leafHash));
-  return equal(root, unhex(seen.root)) ? [] : [new Problem("log-fork", CHECKPOINT, `root ${seen.root} at ${seen.size} entries`, hex(root))];
 }
 
 /** 13.4: what the log says. */
