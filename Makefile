@@ -30,6 +30,7 @@ bench: $(VENV)/.run $(PEER)/.ready
 
 docs: $(VENV)/.run
 	$(BIN)/python scripts/make_command_docs.py
+	$(BIN)/python scripts/make_error_docs.py
 
 vectors: $(VENV)/.run
 	$(BIN)/python scripts/make_vectors.py

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 LIGHT = "python -m audit_logs"
+NO_CODES = {"filter-step", "audit-report"}  # statement types
 
 
 def fenced(page: Path) -> Iterator[str]:
@@ -48,6 +49,29 @@ def test_the_page_of_commands_is_what_the_commands_say() -> None:
     """docs/commands.md is made from the commands; run scripts/make_command_docs.py after changing one."""
     made = runpy.run_path(str(ROOT / "scripts" / "make_command_docs.py"))["render"]()
     assert (ROOT / "docs" / "commands.md").read_text(encoding="utf-8") == made
+
+
+def test_every_code_has_words_and_every_word_a_code() -> None:
+    """scripts/error_codes.toml tells of exactly the codes that the two packages can give."""
+    script = runpy.run_path(str(ROOT / "scripts" / "make_error_docs.py"))
+    described = script["described"]()
+    assert len(described) == len(set(described))
+    assert set(described) == script["codes"]()
+
+
+def test_the_page_of_errors_is_what_the_code_says() -> None:
+    """docs/errors.md is made from the code; run scripts/make_error_docs.py after changing it."""
+    made = runpy.run_path(str(ROOT / "scripts" / "make_error_docs.py"))["render"]()
+    assert (ROOT / "docs" / "errors.md").read_text(encoding="utf-8") == made
+
+
+def test_every_code_of_the_specification_has_words() -> None:
+    """What SPEC.md calls a code in sections 11 to 13 is told of in docs/errors.md."""
+    text = (ROOT / "docs" / "SPEC.md").read_text(encoding="utf-8")
+    section = text[text.index("## 11. Replay") : text.index("## 14. Verdicts")]
+    named = set(re.findall(r"[(:;,] `([a-z]+(?:-[a-z]+)+)`", section))
+    described = set(runpy.run_path(str(ROOT / "scripts" / "make_error_docs.py"))["described"]())
+    assert named - described - NO_CODES == set()
 
 
 def test_the_readme_names_every_command() -> None:
