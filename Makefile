@@ -33,7 +33,8 @@ docs: $(VENV)/.run
 	$(BIN)/python scripts/make_error_docs.py
 
 vectors: $(VENV)/.run
-	$(BIN)/python scripts/make_vectors.py
+	$(BIN)/python scripts/make_vectors.py --check
+	$(BIN)/python scripts/run_vectors.py
 
 $(VENV)/.run: $(PINS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with: make PYTHON=python3.x")'
