@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from release.lists import StoredList
 Use = tuple[int, str, str]  # step, list, type of entry
 Prefixes = npt.NDArray[np.uint64]
 WIDTH = 32
+_USE = ("step", "list", "type")
 
 
 def check_counts(steps: Sequence[FilterStep], matches: OpenedTier, gone: Gone, starts: Sequence[int]) -> Claim:
@@ -60,12 +61,13 @@ def check_lists(steps: Sequence[FilterStep], matches: OpenedTier, own: Sequence[
 
     A commitment to a list cannot be computed without the list.
     """
-    used = _used(matches)
     attested = {(step.step.order, item.name, kind): count for step in steps for item in step.lists for kind, count in item.entries.items()}
-    faults = [
+    used, strays = _used(matches, attested.keys())
+    faults = [f"the evidence has {strays} entries of lists that no attestation names"] if strays else []
+    faults += [
         f"step {step}, list {name}: the evidence has other numbers of {kind} entries than the attestation"
-        for step, name, kind in sorted(attested.keys() | used.keys())
-        if len(used.get((step, name, kind), ())) != attested.get((step, name, kind), 0)
+        for (step, name, kind), count in sorted(attested.items())
+        if len(used.get((step, name, kind), ())) != count
     ]
     total = sum(attested.values())
     shared = "" if faults else _overlap(used, matches.key, own)
@@ -74,16 +76,24 @@ def check_lists(steps: Sequence[FilterStep], matches: OpenedTier, own: Sequence[
     )
 
 
-def _used(matches: OpenedTier) -> dict[Use, Prefixes]:
+def _used(matches: OpenedTier, attested: Collection[Use]) -> tuple[dict[Use, Prefixes], int]:
+    """Return the entries of the uses that are attested, and how many others there are: of those nothing is kept or told."""
     parts: dict[Use, list[Prefixes]] = {}
+    strays = 0
     for batch in batches(matches, "lists", LISTS):
-        keys = list(zip(*(batch.column(name).to_pylist() for name in ("step", "list", "type")), strict=True))
+        if any(batch.column(name).null_count for name in _USE):
+            raise malformed(matches.tier, "lists", "no null", "one")
+        keys = zip(*(batch.column(name).to_pylist() for name in _USE), strict=True)
+        rows: dict[Use, list[int]] = {}
+        for row, use in enumerate(keys):
+            if use in attested:
+                rows.setdefault(use, []).append(row)
+            else:
+                strays += 1
         prefixes = _prefixes(matches, batch.column("entry"))
-        for use in sorted(set(keys), key=str):
-            if None in use:
-                raise malformed(matches.tier, "lists", "no null", "one")
-            parts.setdefault(use, []).append(prefixes[np.array([key == use for key in keys], np.bool_)])
-    return {use: np.unique(np.concatenate(chunks)) for use, chunks in parts.items()}
+        for use, own in rows.items():
+            parts.setdefault(use, []).append(prefixes[own])
+    return {use: np.unique(np.concatenate(chunks)) for use, chunks in parts.items()}, strays
 
 
 def _prefixes(matches: OpenedTier, entries: pa.Array) -> Prefixes:

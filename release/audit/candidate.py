@@ -26,6 +26,7 @@ from audit_logs.trust import Auditor, Trust
 from audit_logs.trust import parse as parse_trust
 from audit_logs.verify import replayed, verify
 from release.audit import claims
+from release.audit.attested import contradictions
 from release.audit.columns import misfits, schema_of
 from release.checks import DataChecks
 from release.errors import AuditError
@@ -47,6 +48,7 @@ _CLAIM_OF = {
     "parquet-layout": claims.ROWS,
     "parquet-schema": claims.ROWS,
     "row-root": claims.ROWS,
+    "row-image": claims.ROWS,
     "step-mismatch": claims.STEPS,
     "step-required": claims.STEPS,
     "chain": claims.STEPS,
@@ -203,12 +205,10 @@ def _not_auditable(folder: Path, failures: tuple[Failure, ...]) -> AuditError:
 
 
 def _with_columns(case: Examined) -> Examined:
-    """Return a sound candidate with its schema; rows whose columns are not what the manifest says of them are no sound rows."""
+    """Return a sound candidate with its schema, and refuted where columns or steps are not what manifest and attestations say of them."""
     schema = schema_of(case.folder, case.manifest)
-    faults = list(misfits(case.manifest, schema, case.steps))
-    made = tuple(
-        claims.refuted(claim.claim, "; ".join(faults)) if faults and claim.claim == claims.ROWS else claim for claim in case.claims
-    )
+    faults = {claims.ROWS: [*misfits(case.manifest, schema, case.steps)], claims.STEPS: [*contradictions(case.steps)]}
+    made = tuple(claims.refuted(claim.claim, "; ".join(faults[claim.claim])) if faults.get(claim.claim) else claim for claim in case.claims)
     return replace(case, claims=made, schema=schema)
 
 

@@ -8,6 +8,7 @@ skipped        it could have been checked and was not: the report is at best qua
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -44,29 +45,38 @@ ORDER = (
     FINGERPRINTS,
     NO_LISTED_ROW,
 )
+MOST_TOLD = 400
+"""Characters of a detail or limitation: whatever an institution sealed, a report stays far below what the log takes."""
+
 NEED_MATCHES = "the auditor's tier is rows, and this needs tier matches"
 
 Conclusion = Literal["unqualified", "qualified", "adverse"]
 
 
+def told(text: str) -> str:
+    """Return a text as a report may carry it: printable ASCII, and no longer than `MOST_TOLD`."""
+    plain = re.sub("[^ -~]", "?", text)
+    return plain if len(plain) <= MOST_TOLD else plain[: MOST_TOLD - 4] + " ..."
+
+
 def confirmed(claim: str, detail: str) -> Claim:
     """Return a claim that was checked and holds."""
-    return Claim(claim, "confirmed", detail)
+    return Claim(claim, "confirmed", told(detail))
 
 
 def refuted(claim: str, detail: str) -> Claim:
     """Return a claim that was checked and does not hold."""
-    return Claim(claim, "refuted", detail)
+    return Claim(claim, "refuted", told(detail))
 
 
 def not_checkable(claim: str, detail: str) -> Claim:
     """Return a claim that tier or source do not allow to check."""
-    return Claim(claim, "not-checkable", detail)
+    return Claim(claim, "not-checkable", told(detail))
 
 
 def skipped(claim: str, detail: str) -> Claim:
     """Return a claim that could have been checked and was not."""
-    return Claim(claim, "skipped", detail)
+    return Claim(claim, "skipped", told(detail))
 
 
 def decide(claim: str, faults: Sequence[str], detail: str) -> Claim:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from audit_logs.manifest import Manifest
 from audit_logs.statement import FilterStep
 from release import rows
+from release.audit.attested import looked_at
 from release.checks import footer, role_fault
 
 
@@ -29,11 +30,7 @@ def misfits(manifest: Manifest, schema: pa.Schema, steps: Sequence[FilterStep]) 
         yield fault
     columns = manifest.columns
     for step in steps:
-        needed, role = ((columns.url or columns.declared), "links or digests") if step.covers == "declared" else (columns.image, "images")
+        declared = looked_at(step).covers == "declared"
+        needed, role = ((columns.url or columns.declared), "links or digests") if declared else (columns.image, "images")
         if step.lists and not needed:
             yield f"step {step.step.order} matched {role}, and the manifest names no column of them"
-
-
-def unread(manifest: Manifest) -> tuple[str, ...]:
-    """Return the columns that hold bytes and have no role, so that nobody looks into them."""
-    return tuple(column.name for column in manifest.schema if "binary" in column.type and column.name not in manifest.columns.named)

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from audit_logs.statement import Claim
 from release.audit import claims
+from release.audit.attested import looked_at
 from release.audit.candidate import Examined
 from release.audit.evidence_tables import batches
 from release.evidence import OpenedTier
@@ -31,16 +32,15 @@ class Comparison:
 
     def __init__(self, kept: OpenedTier, case: Examined) -> None:
         """Begin."""
-        steps, self._url = case.steps, case.columns.url
-        used = {convention for step in steps for convention in step.conventions}
+        self._image, self._url = case.columns.image, case.columns.url
+        looked = [looked_at(step) for step in case.steps]
+        used = {convention for one in looked for convention in one.conventions}
         self.conventions = tuple(convention for convention in CONVENTIONS if convention in used)
         schema = kept_schema(self.conventions, _LINKS if self._url else ())
         self._rows = _Rows(batches(kept, "kept", schema), schema)
-        self._bits = 0 if all(step.decoder in ("", DECODER) for step in steps) else OTHER_DECODER_BITS
-        self._pixels = any(step.covers == "pixels" for step in steps)
-        self._stored = self._pixels or any(step.covers == "stored" for step in steps)
-        self._wrong = self._unable = self._count = self._unsaid = 0
-        self._said = False
+        self._bits = 0 if all(step.decoder in ("", DECODER) for step in case.steps) else OTHER_DECODER_BITS
+        self._pixels = any(one.covers == "pixels" for one in looked)
+        self._wrong = self._unable = self._count = 0
 
     def take(self, batch: pa.RecordBatch, prints: Fingerprints) -> None:
         """Compare the next rows with their sealed fingerprints and links.
@@ -54,14 +54,10 @@ class Comparison:
             self._wrong += batch.num_rows - sealed.num_rows
             return
         unable = np.array([reason in UNABLE for reason in prints.reason], np.bool_)
-        silent = np.array([value is None for value in sealed["sha256"].to_pylist()], np.bool_) & prints.has_bytes
-        self._said = self._said or (bool(len(silent)) and not silent.all())
         wrong = self._differing(sealed, prints) & ~unable
-        if self._pixels:
+        if self._pixels:  # a row that cannot be decoded is unscreenable for such a step, and kept by none
             wrong |= np.array([bool(reason) and reason not in UNABLE for reason in prints.reason], np.bool_)
-        moved = self._wrong_links(batch, sealed)
-        self._unsaid += int((silent & ~moved).sum())
-        self._wrong += int(((wrong & ~silent) | moved).sum())
+        self._wrong += int((wrong | self._wrong_links(batch, sealed)).sum())
         self._unable += int(unable.sum())
 
     def _differing(self, sealed: pa.Table, prints: Fingerprints) -> np.ndarray:
@@ -86,10 +82,12 @@ class Comparison:
 
     def claim(self) -> Claim:
         """Return the claim on fingerprints, after the last row."""
-        extra = self._rows.take_rest()
-        wrong = self._wrong + extra + (self._unsaid if self._said or self._stored else 0)
+        wrong = self._wrong + self._rows.take_rest()
         if wrong:
-            return claims.refuted(claims.FINGERPRINTS, f"{wrong} rows have other fingerprints than those that were sealed")
+            return claims.refuted(claims.FINGERPRINTS, f"{wrong} rows have other fingerprints or links than those that were sealed")
+        if self._image is None:
+            links = f"; the sealed links of all {self._count} published rows are theirs" if self._url else ""
+            return claims.not_checkable(claims.FINGERPRINTS, f"the release has no images, so no fingerprint was sealed{links}")
         if self._unable:
             return claims.skipped(claims.FINGERPRINTS, f"{self._unable} rows could not be decoded within this machine's limits")
         return claims.confirmed(

@@ -1,35 +1,33 @@
-"""Published rows against the auditor's own lists, by the very steps that a build uses.
+"""Published rows against the auditor's own lists, by the very steps that a build uses, and never by less.
 
-Parameters are those of the release's attestations; a kind of list that no step of the release used is matched with the kind's
-defaults. Digests are matched against stored bytes and against every column of declared ones, whatever the release compared:
-the bytes may be others by now than those that a list knew. Each step must first find its own canary.
+Each kind is applied with its defaults, and with every set of parameters that the release attests besides. Digests are matched
+against stored bytes; links, domains and digests against every text of a row, whatever its column is called and wherever it is
+nested: what an institution names, or compared, is its own choice. Each step must first find its own canary.
+A row to which a list could have been applied and was not leaves the claim skipped.
 A hit is never shown: what is known of it goes into a sealed finding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from audit_logs.statement import AuditorList, Claim
-from release.audit import claims
+from release import canary
+from release.audit import claims, texts
 from release.audit.candidate import Examined
-from release.audit.fingerprints import UNABLE
-from release.canary import canary_batch
-from release.errors import AuditError, Fault, StepError
+from release.errors import StepError
 from release.fingerprint import CONVENTIONS, Fingerprinter, Fingerprints
 from release.lists import StoredList
-from release.plan import StepPlan
+from release.plan import Columns, StepPlan
 from release.screen import image_bytes
-from release.steps import REMOVED, Rows, Step, StepFactory, kinds
-
-EXACT = "exact-hash"
-DECLARED: Mapping[str, object] = {"on": "declared"}
-STORED: Mapping[str, object] = {"on": "stored"}
+from release.steps import REMOVED, UNSCREENABLE, Rows, Step, StepFactory, kinds
+from release.steps.exact_hash import KIND as EXACT
+from release.steps.exact_hash import NO_IMAGE
+from release.steps.url import KIND as URL
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +40,65 @@ class Hit:
     which_list: str
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to apply a kind of step.
+
+    Attributes:
+        parameters: canonical.
+        types: of list entries that are matched in this way.
+        columns: where the step looks.
+        canary: the text that it has to find, if it looks at texts; "" if it looks at rows as they are.
+    """
+
+    parameters: Mapping[str, object]
+    types: Collection[str]
+    columns: Columns
+    canary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A step with the auditor's own lists, and the way in which it is applied."""
+
+    step: Step
+    way: Way
+
+    def __str__(self) -> str:
+        """Return kind and parameters in words."""
+        named = (f"{name} {' '.join(map(str, value)) if isinstance(value, list) else value}" for name, value in self.way.parameters.items())
+        return f"{self.step.kind} ({', '.join(named)})"
+
+
 @dataclass(slots=True)
 class Matching:
     """Matches batch by batch; `take` is given the published rows in order."""
 
     case: Examined
-    steps: tuple[Step, ...]
-    limitations: list[str]
-    hits: list[Hit] = field(default_factory=list)
+    applied: tuple[Applied, ...]
+    limitations: tuple[str, ...]
     rows: int = 0
     unable: int = 0
+    _hits: dict[Hit, None] = field(default_factory=dict)
+
+    @property
+    def hits(self) -> tuple[Hit, ...]:
+        """What was found, each once."""
+        return tuple(self._hits)
 
     @property
     def lists(self) -> tuple[AuditorList, ...]:
         """The lists that were used, with the types of entries that were."""
         used: dict[str, tuple[StoredList, dict[str, int]]] = {}
-        for step in self.steps:
+        for step in (applied.step for applied in self.applied):
             for stored in step.lists:
-                usable = kinds()[step.kind].needs_lists & stored.entries.keys()
-                used.setdefault(stored.name, (stored, {}))[1].update({kind: stored.entries[kind] for kind in usable})
+                used.setdefault(stored.name, (stored, {}))[1].update(stored.entries)
         return tuple(_auditor_list(stored, entries) for _, (stored, entries) in sorted(used.items()))
 
     @property
     def conventions(self) -> tuple[str, ...]:
         """The resize conventions that the steps need, in their fixed order."""
-        needed = {convention for step in self.steps for convention in step.conventions}
+        needed = {convention for applied in self.applied for convention in applied.step.conventions}
         return tuple(convention for convention in CONVENTIONS if convention in needed)
 
     def self_test(self, fingerprinter: Fingerprinter) -> None:
@@ -75,59 +107,84 @@ class Matching:
         Raises:
             StepError: one was missed.
         """
-        batch = canary_batch(self.case.schema, self.case.columns)
+        batch = canary.canary_batch(self.case.schema, self.case.columns)
         prints = fingerprinter.run(image_bytes(batch, self.case.columns.image))
-        for step in self.steps:
-            step.self_test(Rows(n=1, batch=batch, fingerprints=prints, problems={}))
+        for applied in self.applied:
+            shown = texts.one_text([applied.way.canary]) if applied.way.canary else batch
+            applied.step.self_test(Rows(n=1, batch=shown, fingerprints=prints, problems={}))
 
     def take(self, batch: pa.RecordBatch, prints: Fingerprints) -> None:
         """Match the next rows."""
-        rows = Rows(n=batch.num_rows, batch=batch, fingerprints=prints, problems={})
-        alive = np.ones(rows.n, np.bool_)
-        for step in self.steps:
-            verdicts = step.screen(rows, alive)
+        whole = Rows(n=batch.num_rows, batch=batch, fingerprints=prints, problems={})
+        found = texts.texts_of(batch, self.case.manifest.columns)
+        said = Rows(n=len(found.owners), batch=found.batch, fingerprints=prints, problems={})  # who looks at texts sees no picture
+        unmatched: set[int] = set()
+        for applied in self.applied:
+            rows, owners = (said, found.owners) if applied.way.canary else (whole, np.arange(whole.n))
+            verdicts = applied.step.screen(rows, np.ones(rows.n, np.bool_))
             for row in np.flatnonzero(verdicts.status == REMOVED).tolist():
-                self.hits.append(Hit(self.rows + row, step.kind, step.covers, verdicts.which_list[row]))
-        self.unable += int(self._unmatched(prints).sum())
-        self.rows += rows.n
-
-    def _unmatched(self, prints: Fingerprints) -> npt.NDArray[np.bool_]:
-        near = any(step.needs_pixels for step in self.steps)
-        return np.array([near and reason in UNABLE for reason in prints.reason], np.bool_)
+                hit = Hit(self.rows + int(owners[row]), applied.step.kind, applied.step.covers, verdicts.which_list[row])
+                self._hits[hit] = None
+            if not applied.way.canary:  # a text that is no link or digest is nothing that a list could hold, nor is an image without bytes
+                missed = np.flatnonzero(verdicts.status == UNSCREENABLE).tolist()
+                unmatched |= {row for row in missed if verdicts.reason[row] != NO_IMAGE}
+        self.unable += len(unmatched)
+        self.rows += whole.n
 
     def claim(self) -> Claim:
         """Return the claim that no published row is listed, after the last row."""
         name = claims.NO_LISTED_ROW
-        if self.hits:
+        if self._hits:
             return claims.refuted(name, "a published row is listed; a finding is sealed for the institution's reporting officer")
-        if not self.steps:
+        if not self.applied:
             return claims.skipped(name, "the auditor has no list of its own that could be matched")
         if self.unable:
-            return claims.skipped(name, f"{self.unable} rows could not be decoded within this machine's limits, and were not matched whole")
+            return claims.skipped(name, f"{self.unable} rows could not be decoded whole, and were not matched against every list")
+        ways = "; ".join(dict.fromkeys(map(str, self.applied)))
         used = ", ".join(f"{used.name} of {used.vintage}" for used in self.lists)
-        return claims.confirmed(name, f"all {self.rows} published rows were matched against {used}; none is listed")
+        where = "stored bytes, and every text that is a link or a digest as a whole"
+        return claims.confirmed(name, f"all {self.rows} published rows ({where}) were matched by {ways} against {used}; none is listed")
 
 
 def matching(own: Sequence[StoredList], case: Examined) -> Matching:
-    """Return the matching of a release against the auditor's lists.
-
-    Raises:
-        AuditError: the parameters of a step are not those of its kind.
-    """
-    made: list[Step] = []
+    """Return the matching of a release against the auditor's lists."""
+    made: list[Applied] = []
     limitations: list[str] = []
     for kind, factory in sorted(kinds().items()):
-        for parameters in _parameters(kind, case):
-            types = factory.needs_lists & case.columns.declared.keys() if parameters == DECLARED else factory.needs_lists
-            usable = _with_types(own, types)
+        for way in _ways(factory, case):
+            usable = _with_types(own, way.types)
             if not usable:
                 continue
             try:
-                made.append(_step(factory, usable, parameters, case))
+                made.append(Applied(_step(factory, usable, way), way))
             except StepError as error:
                 names = ", ".join(stored.name for stored in usable)
-                limitations.append(f"{kind} could not be applied with {names}: {error.what}")
-    return Matching(case, tuple(made), limitations)
+                limitations.append(claims.told(f"{kind} could not be applied with {names}: {error.what}"))
+    return Matching(case, tuple(made), tuple(dict.fromkeys(limitations)))
+
+
+def _ways(factory: StepFactory, case: Examined) -> Iterator[Way]:
+    """Yield every way in which a kind is applied to a release."""
+    sayable = texts.has_texts(case.manifest.schema, case.manifest.columns)
+    if factory.kind == EXACT:
+        yield Way({"on": "stored"}, factory.needs_lists, case.columns)
+        for kind in sorted(factory.needs_lists) if sayable else ():
+            yield Way({"on": "declared"}, {kind}, Columns(None, None, None, {kind: texts.COLUMN}), canary.digests(kind).hex())
+        return
+    for parameters in _parameters(factory, case):
+        if factory.kind != URL:
+            yield Way(parameters, factory.needs_lists, case.columns)
+        elif sayable:
+            yield Way(parameters, factory.needs_lists, Columns(None, None, texts.COLUMN, {}), canary.URL)
+
+
+def _parameters(factory: StepFactory, case: Examined) -> list[Mapping[str, object]]:
+    """Return a kind's defaults, and the other parameters with which the release used it."""
+    found: list[Mapping[str, object]] = [factory.parse({}, "", []).canonical()]
+    for step in case.steps:
+        if step.step.kind == factory.kind and step.parameters not in found:
+            found.append(step.parameters)
+    return found
 
 
 def _with_types(own: Sequence[StoredList], types: Collection[str]) -> tuple[StoredList, ...]:
@@ -136,24 +193,11 @@ def _with_types(own: Sequence[StoredList], types: Collection[str]) -> tuple[Stor
     return tuple(stored for stored in narrowed if any(stored.entries.values()))
 
 
-def _step(factory: StepFactory, lists: tuple[StoredList, ...], parameters: Mapping[str, object], case: Examined) -> Step:
-    faults: list[Fault] = []
-    parsed = factory.parse(parameters, f"the attested {factory.kind} step", faults)
-    if faults:
-        raise AuditError("the attested parameters of a step are not those of its kind", where=factory.kind, found=faults[0].where)
+def _step(factory: StepFactory, lists: tuple[StoredList, ...], way: Way) -> Step:
+    """Return a step; that its parameters are those of its kind was seen before (`attested`)."""
+    parsed = factory.parse(way.parameters, "", [])
     plan = StepPlan(f"audit-{factory.kind}", factory.kind, tuple(stored.name for stored in lists), parsed)
-    return factory.build(plan, lists, case.columns)
-
-
-def _parameters(kind: str, case: Examined) -> list[Mapping[str, object]]:
-    """Return the distinct parameters with which the release used a kind, or its defaults."""
-    if kind == EXACT:
-        return [STORED, DECLARED]
-    found: list[Mapping[str, object]] = []
-    for step in case.steps:
-        if step.step.kind == kind and step.parameters not in found:
-            found.append(step.parameters)
-    return found or [{}]
+    return factory.build(plan, lists, way.columns)
 
 
 def _auditor_list(stored: StoredList, entries: dict[str, int]) -> AuditorList:

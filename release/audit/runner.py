@@ -24,7 +24,6 @@ from audit_logs.note import VerifierKey
 from audit_logs.statement import AuditorList, Claim, Scope
 from release.audit import accounts, claims, finding, statements
 from release.audit.candidate import Auditing, Examined, examine
-from release.audit.columns import unread
 from release.audit.commitments import check_commitments
 from release.audit.evidence_tables import gone_rows, source_shards
 from release.audit.fingerprints import Comparison
@@ -215,7 +214,7 @@ def _own_lists(request: Request, now: datetime) -> tuple[StoredList, ...]:
 
 
 def _limits(made: tuple[Claim, ...]) -> tuple[str, ...]:
-    return tuple(f"{claim.claim}: {claim.detail}" for claim in made if claim.result in ("not-checkable", "skipped"))
+    return tuple(claims.told(f"{claim.claim}: {claim.detail}") for claim in made if claim.result in ("not-checkable", "skipped"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,8 +260,8 @@ class _Checks:
             claims=(*public, *made),
             tiers=("rows",) if matches is None else ("matches", "rows"),
             lists=matched.lists if matched else (),
-            drawn=compared is not None,
-            limitations=(*self._unread(), *(matched.limitations if matched else ())),
+            drawn=compared is not None and self.case.columns.image is not None,
+            limitations=matched.limitations if matched else (),
             matching=matched,
         )
 
@@ -293,10 +292,6 @@ class _Checks:
         counts = accounts.check_counts(self.case.steps, *sealed, starts)
         return [*made, counts, accounts.check_lists(self.case.steps, sealed[0], self.own)]
 
-    def _unread(self) -> tuple[str, ...]:
-        found = ", ".join(unread(self.case.manifest))
-        return (f"columns of bytes that have no role were not looked into: {found}",) if found else ()
-
     def _source(self, rows: OpenedTier) -> Claim:
         if self.request.source is None:
             return claims.not_checkable(claims.SOURCE_FILES, "the pinned source was not at hand")
@@ -308,7 +303,7 @@ class _Checks:
         skip = self.request.skip
         compared = None if claims.FINGERPRINTS in skip else Comparison(rows, self.case)
         matched = None if claims.NO_LISTED_ROW in skip else matching(self.own, self.case)
-        if compared is not None or (matched is not None and matched.steps):
+        if compared is not None or (matched is not None and matched.applied):
             with self.meter("published rows", self.case.manifest.rows) as tick:
                 Reperformance(self.case, compared, matched).run(tick)
         return compared, matched

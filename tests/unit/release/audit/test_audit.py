@@ -216,6 +216,25 @@ def _fewer_entries(opened: OpenedTier) -> tuple[Tier, dict[str, pa.Table]]:
     return same(opened), {"lists": table_of(opened, "lists").slice(1)}
 
 
+def _of_unknown_lists(names: list[str]) -> Callable[[OpenedTier], tuple[Tier, dict[str, pa.Table]]]:
+    def bend(opened: OpenedTier) -> tuple[Tier, dict[str, pa.Table]]:
+        table = table_of(opened, "lists")
+        rows = [{"step": 1, "list": name, "type": "md5", "entry": bytes(32)} for name in names]
+        return same(opened), {"lists": pa.concat_tables([table, pa.Table.from_pylist(rows, table.schema)])}
+
+    return bend
+
+
+@pytest.mark.parametrize("names", [[f"list-{number}" for number in range(1500)], ["x" * 70_000], ["a\x1b[2J\nPASSED"]])
+def test_no_name_that_was_sealed_keeps_an_auditor_from_failing_a_candidate(world: Any, tmp_path: Path, names: list[str]) -> None:
+    """Only attested names are told: the report fits into the log, and carries nothing of what the institution sealed besides."""
+    reseal(world, "matches", _of_unknown_lists(names), tmp_path / "bending")
+    done = audit(request(world, MATCHES, skip=QUICK))
+    (told,) = [claim for claim in done.claims if claim.claim == "list-entries"]
+    assert (told.result, done.result) == ("refuted", "FAILED")
+    assert told.detail == f"the evidence has {len(names)} entries of lists that no attestation names"
+
+
 @pytest.mark.parametrize(
     ("bend", "refuted"),
     [

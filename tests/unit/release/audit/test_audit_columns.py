@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyrage
 import pytest
 
-from audit_logs.manifest import Field, Roles
+from audit_logs.manifest import Roles
 from release import canary
 from release.audit import Request, audit
-from release.audit.columns import misfits, unread
+from release.audit.columns import misfits
 from release.cli import run
 from release.lists import ImportRequest, ListStore
 from release.values import schema_fields
@@ -35,7 +35,7 @@ def manifest(roles: Roles, shards: tuple[str, ...] = ("a data file",)) -> Any:
 
 def step(covers: str, lists: tuple[str, ...] = ("known",)) -> Any:
     """Return the part of an attestation that says what was looked at."""
-    return SimpleNamespace(covers=covers, lists=lists, step=SimpleNamespace(order=1))
+    return SimpleNamespace(covers=covers, lists=lists, conventions=(), parameters={}, step=SimpleNamespace(order=1, kind="another"))
 
 
 @pytest.mark.parametrize("roles", [Roles("image", None, "link", {"md5": "md5"}), Roles("thumb", "link", None, {"md5": "image"}), NOTHING])
@@ -65,12 +65,6 @@ def test_a_step_cannot_have_matched_what_no_column_has(covers: str, roles: Roles
 def test_a_release_without_data_files_is_told() -> None:
     """There is no schema to hold the roles against."""
     assert list(misfits(manifest(NOTHING, ()), pa.schema([]), ())) == ["there is no data file"]
-
-
-def test_bytes_that_nobody_looks_into_are_named() -> None:
-    """A second column that could hold pictures is a limitation."""
-    assert unread(manifest(Roles("image", None, None, {}))) == ("thumb",)
-    assert Field("thumb", "binary") in manifest(NOTHING).schema
 
 
 def _with_declared_digests(world: Any, digests: Mapping[int, str], limit: int) -> Path:
