@@ -222,10 +222,15 @@ def _update(destination: Path, folder: Path, trust_bytes: bytes, now: datetime) 
         report = verify(FolderFiles(staging), trust_bytes, now=now)
         _check_tellable(report, destination)
         if report.verdict != "verified" and _stands(manifest, state, trust):
-            return waiting_for(manifest, state, log, trust)
+            return waiting_for(manifest, state, log, trust) or _all_witnesses(trust)
         store.write_file(staging / PAGE, report_page(report, now))
         store.swap_folder(staging, destination.absolute())
     return report.verdict
+
+
+def _all_witnesses(trust: Trust) -> tuple[str, ...]:
+    """Return every auditor: where a quorum has cosigned and is too old, any of them may do so anew."""
+    return tuple(sorted(auditor.organisation for auditor in trust.auditors))
 
 
 def _keep_cosignatures(log: Log, there: SignedCheckpoint, trust: Trust) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from simulator import AUDITORS, NOW, Simulator, digest
+from simulator import AUDITORS, NOW, Simulator, digest, later
 
 from audit_logs import trust as trusts
 from audit_logs import witness
@@ -125,6 +125,16 @@ def test_another_version_waits_for_cosignatures_and_stays_verified(line: Line) -
     assert line.recall(places).verdicts == {line.two: "verified"}
     assert line.verdict(line.two).verdict == "verified"
     assert line.entries(line.two) == line.entries(line.one)
+
+
+def test_cosignatures_that_grew_old_are_waited_for(line: Line) -> None:
+    """A quorum that is too old for the trust file does not bring a standing release into a worse state."""
+    places = Places(line.one, (line.two,))
+    line.recall(places)
+    line.cosign(line.one)
+    done = record.recall(places, REASON, line.authority(), later(days=30))
+    assert done.waiting == {line.two: AUDITORS}
+    assert line.verdict(line.two).verdict == "verified"
 
 
 def test_the_log_goes_on_from_its_newest_copy(line: Line) -> None:
