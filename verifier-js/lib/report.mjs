@@ -18,6 +18,13 @@ export function verdictOf(codes) {
   return codes.length > 0 ? "stale" : "verified";
 }
 
+/** What no verifier of files can see; it is told with every verdict. */
+const NOT_PROVEN = [
+  "The commitments between steps and their counts are what the institution signed; who holds sealed evidence can check them, this verifier cannot.",
+  "The Parquet files have the bytes of the manifest; that their rows have its roots is for a full verifier (section 13.8) to find.",
+  "Whether a list holds all that it should, and whether all who signed told the truth, no verifier can tell.",
+];
+
 /** Make the report out of what was established and the problems in the order in which they were found. */
 export function makeReport(facts, problems) {
   const verdict = verdictOf(problems.map(({ code }) => code));
@@ -32,17 +39,26 @@ export function makeReport(facts, problems) {
     rows: manifest?.rows ?? 0,
     steps: isBelieved ? candidate.predicate.steps.map((digest) => stepSummary(facts.state.steps.get(digest).predicate)) : [],
     opinions: isBelieved ? opinionSummaries(facts) : [],
-    freshness: isBelieved ? { age_seconds: quorumAge(facts), limit_seconds: trust.policy.freshSeconds, quorum: trust.policy.quorum, witnesses: facts.times.size } : null,
+    freshness: isBelieved ? freshness(facts) : null,
     failures: problems.map((problem) => problem.toJSON()),
     facts: isBelieved ? labelledFacts(facts) : [],
+    notProven: NOT_PROVEN,
     seen: verdict === "verified" ? writeSeen(facts) : null,
   };
 }
 
+/** How old the quorum's cosignatures are, and how old they may be. */
+const freshness = (facts) => ({
+  ageSeconds: quorumAge(facts),
+  limitSeconds: facts.trust.policy.freshSeconds,
+  quorum: facts.trust.policy.quorum,
+  witnesses: facts.times.size,
+});
+
 const stepSummary = ({ step, input, output, removed, unscreenable, covers, lists }) => ({
   ...step,
-  rows_in: input.rows,
-  rows_out: output.rows,
+  rowsIn: input.rows,
+  rowsOut: output.rows,
   removed,
   unscreenable,
   covers,
@@ -55,6 +71,7 @@ function opinionSummaries(facts) {
     organisation: opinion.organisation,
     result: opinion.predicate.verificationResult,
     conclusion: opinion.report.predicate.conclusion,
+    tier: facts.trust.auditors.find(({ key }) => key === opinion.keyid).tier,
     counts: counted.has(opinion),
   }));
 }
