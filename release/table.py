@@ -200,7 +200,7 @@ class ShardWriter:
         """
         for field in schema:
             _check_exact(field.type, field.name)
-        self._schema = schema.with_metadata(_metadata(features))
+        self._schema = schema.with_metadata(features_metadata(features))
         self._rows = _Cutter(group_rows)
         self._path = path
         self._groups: list[WrittenGroup] = []
@@ -453,7 +453,7 @@ def _check_exact(kind: pa.DataType, where: str) -> None:
         raise StoreError(f"Parquet has no exact form for {kind}", where=f"column {where}", next_step="convert the column in the source")
 
 
-def _metadata(features: Mapping[str, object]) -> dict[str, str]:
-    """Return the schema metadata from which `datasets` takes a column's feature, above all Image."""
+def features_metadata(features: Mapping[str, object]) -> dict[str, str]:
+    """Return the schema metadata from which `datasets` takes a column's feature, above all Image (docs/SPEC.md section 6)."""
     text = json.dumps({"info": {"features": dict(features)}}, sort_keys=True, separators=(",", ":"))
     return {"huggingface": text} if features else {}

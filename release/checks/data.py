@@ -15,10 +15,11 @@ from pathlib import Path
 
 from audit_logs.errors import FormatError, VerificationError
 from audit_logs.files import Files
-from audit_logs.manifest import Field, Manifest, Shard
+from audit_logs.manifest import Field, Manifest, Roles, Shard
 from audit_logs.report import Failure
 from release import rows, table
 from release.checks import footer
+from release.checks.columns import metadata_fault, without_bytes
 from release.errors import SourceError
 
 ROWS_FOR_PROCESSES = 20_000  # below it, starting processes costs more than they save
@@ -38,7 +39,7 @@ class DataChecks:
 
     def __call__(self, manifest: Manifest, _: Files) -> Iterator[Failure]:
         """Yield every data file whose layout, schema or rows are not the manifest's."""
-        tasks = [Task(self.folder / shard.path, shard, manifest.schema) for shard in manifest.shards]
+        tasks = [Task(self.folder / shard.path, shard, manifest.schema, manifest.columns) for shard in manifest.shards]
         workers = min(self.workers, len(tasks))
         if manifest.rows < ROWS_FOR_PROCESSES or workers <= 1:
             for task in tasks:
@@ -56,10 +57,11 @@ class Task:
     path: Path
     shard: Shard
     schema: tuple[Field, ...]
+    columns: Roles
 
 
 def check_shard(task: Task) -> list[Failure]:
-    """Return what is wrong with one data file: `parquet-layout`, `parquet-schema`, `range-digest` or `row-root`."""
+    """Return what is wrong with one data file: `parquet-layout`, `parquet-schema`, `range-digest`, `row-root` or `row-image`."""
     try:
         return list(_check_layout(task)) or [*_check_ranges(task), *_check_rows(task)]
     except (FormatError, SourceError) as error:
@@ -73,9 +75,12 @@ def _check_layout(task: Task) -> Iterator[Failure]:
     groups = tuple(table.GroupRange(group.start, group.end, group.rows) for group in shard.row_groups)
     if found != table.Layout(shard.bytes, shard.rows, groups, shard.footer.start):
         yield Failure("parquet-layout", shard.path, "the row groups of the manifest", "others")
-    schema = rows.schema_fields(rows.normalise(footer.schema(footer.read(task.path, shard))))
+    told = footer.schema(footer.read(task.path, shard))
+    schema = rows.schema_fields(rows.normalise(told))
     if schema != task.schema:
         yield Failure("parquet-schema", shard.path, _columns(task.schema), _columns(schema))
+    elif fault := metadata_fault(told, task.columns):
+        yield Failure("parquet-schema", shard.path, "what the manifest says of the columns", fault)
 
 
 def _check_ranges(task: Task) -> Iterator[Failure]:
@@ -93,6 +98,8 @@ def _check_rows(task: Task) -> Iterator[Failure]:
         root = rows.tree_root(rows.row_digests(batch)).hex()
         if root != group.root:
             yield Failure("row-root", f"{task.shard.path}, row group {number}", group.root, root)
+        if missing := without_bytes(batch, task.columns.image):
+            yield Failure("row-image", f"{task.shard.path}, row group {number}", "an image has bytes", f"{missing} without")
 
 
 def _columns(schema: tuple[Field, ...]) -> str:

@@ -103,11 +103,11 @@ def test_a_picture_that_was_not_decoded_is_never_called_unlisted(tmp_path: Path,
     assert (made.claim().result, made.claim().detail[:2]) == ("skipped", "1 ")
 
 
-@pytest.mark.parametrize("attested", [{"distance": 0, "conventions": ["full"]}, {"distance": 31, "conventions": ["thumbnail-512"]}])
-def test_a_distance_of_nothing_does_not_bind_the_auditor(tmp_path: Path, attested: Mapping[str, object]) -> None:
+@pytest.mark.parametrize(("distance", "conventions"), [(0, ["full"]), (31, ["thumbnail-512"])])
+def test_a_distance_of_nothing_does_not_bind_the_auditor(tmp_path: Path, distance: int, conventions: list[str]) -> None:
     """Whatever the release attests, its rows are matched with the kind's defaults, too, and the claim says so."""
     batch = pa.record_batch({"image": pa.array([{"bytes": photograph(), "path": None}], IMAGE)})
-    step = attestation("near-hash", attested, "pixels", tuple(attested["conventions"]))  # type: ignore[call-overload]
+    step = attestation("near-hash", {"distance": distance, "conventions": conventions}, "pixels", tuple(conventions))
     (tmp_path / "near").mkdir()
     assert matched(own_list(tmp_path / "near", "pdq", photograph_hash(25)), batch, PICTURE, step).hits == (
         Hit(0, "near-hash", "pixels", "own"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,10 +13,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 import release
+from audit_logs import seen as seen_files
 from audit_logs import trust as trusts
 from audit_logs.errors import Problem, VerificationError
 from audit_logs.files import FolderFiles
@@ -25,7 +30,7 @@ from release.consume.verify import check
 from release.errors import UsageError
 from release.rows import row_digests, schema_fields
 from release.screen import shard_entry
-from release.table import ShardWriter
+from release.table import ShardWriter, WrittenGroup, WrittenShard, layout
 
 
 def flip(path: Path, position: int) -> None:
@@ -78,6 +83,105 @@ def test_a_column_that_cannot_hold_images_is_never_loaded_as_such(tmp_path: Path
     manifest = _one_row(tmp_path, "width")
     with pytest.raises(VerificationError, match="contradicts itself"):
         sys.modules["release.consume.load"]._dataset(tmp_path, manifest, manifest.shards, tmp_path / "train.arrow")
+
+
+STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
+def _written(folder: Path, images: list[Any], told: Mapping[bytes, str]) -> Any:
+    """Write a data file of images and labels with this metadata, and return the part of a manifest that speaks of it."""
+    batch = pa.record_batch({"image": pa.array(images, STRUCT), "label": pa.array([0] * len(images), pa.int64())})
+    path = folder / "a.parquet"
+    with pq.ParquetWriter(path, batch.schema.with_metadata(dict(told)), compression="none") as writer:
+        writer.write_batch(batch)
+    data, found = path.read_bytes(), layout(path)
+    (group,) = found.row_groups
+    digests = (hashlib.sha256(part).hexdigest() for part in (data[group.start : group.end], data, data[found.footer_start :]))
+    written = WrittenGroup(group.start, group.end, next(digests), group.rows)
+    whole = WrittenShard(len(data), next(digests), len(images), (written,), found.footer_start, next(digests))
+    shard = shard_entry("a.parquet", "train", whole, row_digests(batch), 4)
+    roles, schema = Roles("image", None, None, {}), schema_fields(batch.schema)
+    return SimpleNamespace(schema=schema, columns=roles, shards=[shard], rows=len(images))
+
+
+def _load(folder: Path, manifest: Any) -> Any:
+    return sys.modules["release.consume.load"]._dataset(folder, manifest, manifest.shards, folder / "train.arrow")
+
+
+def _verified(folder: Path, manifest: Any) -> list[str]:
+    return [failure.code for failure in DataChecks(folder)(manifest, FolderFiles(folder))]
+
+
+@pytest.mark.parametrize("image", [None, {"bytes": None, "path": "/etc/hostname"}, {"bytes": None, "path": None}])
+def test_a_path_in_the_place_of_an_image_is_never_loaded(tmp_path: Path, image: Any) -> None:
+    """A stock reader would open the path; the row is refused by loader and full verifier alike."""
+    manifest = _written(tmp_path, [{"bytes": canary.picture(), "path": "a.png"}, image], {})
+    assert _verified(tmp_path, manifest) == ["row-image"]
+    with pytest.raises(VerificationError) as caught:
+        _load(tmp_path, manifest)
+    assert caught.value.code == "row-image"
+    assert not list(tmp_path.glob("*.arrow"))
+
+
+def _features(**features: object) -> dict[bytes, str]:
+    return {b"huggingface": json.dumps({"info": {"features": features}}, sort_keys=True, separators=(",", ":"))}
+
+
+IMAGES, LABELS = {"_type": "Image"}, {"_type": "ClassLabel", "names": ["caf\u00e9", "b"]}
+
+
+@pytest.mark.parametrize("told", [{}, _features(image=IMAGES), _features(image=IMAGES, label=LABELS)])
+def test_a_data_file_may_name_images_and_labels(tmp_path: Path, told: Any) -> None:
+    """What the product writes is what it reads."""
+    manifest = _written(tmp_path, [{"bytes": canary.picture(), "path": None}], told)
+    assert not _verified(tmp_path, manifest)
+    assert isinstance(_load(tmp_path, manifest)[0]["image"], Image.Image)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        _features(image=IMAGES, label=IMAGES),
+        _features(image=LABELS),
+        _features(image={**IMAGES, "decode": False}),
+        _features(other=LABELS),
+        _features(label={"_type": "Audio"}),
+        _features(),
+        {b"huggingface": "[" * 100_000},
+        {b"huggingface": '{"info": {"features": {"image": {"_type": "Image"}}}}'},
+        {b"huggingface": '{"info":{"features":{"image":{"_type":"Image"}}},"more":1}'},
+        {b"huggingface": '{"info":{"features":{"label":{"_type":"Audio"}},"features":{"image":{"_type":"Image"}}}}'},
+        {**_features(image=IMAGES), b"pandas": "{}"},
+    ],
+)
+def test_a_footer_cannot_tell_readers_another_story_than_the_manifest(tmp_path: Path, told: Any) -> None:
+    """Features steer stock readers: which column is opened as an image, by its path too."""
+    manifest = _written(tmp_path, [{"bytes": canary.picture(), "path": None}], told)
+    assert _verified(tmp_path, manifest) == ["parquet-schema"]
+    with pytest.raises(VerificationError) as caught:
+        _load(tmp_path, manifest)
+    assert caught.value.code == "parquet-schema"
+
+
+def test_a_rollback_is_not_loaded(released: Any) -> None:
+    """Loading remembers the log beside the trust file as verifying does, and goes by what was seen there."""
+    state = released.trust.with_suffix(".seen.json")
+    state.unlink(missing_ok=True)
+    release.load(released.published, released.trust)
+    seen = seen_files.parse(state.read_bytes(), where="state")
+    state.write_bytes(seen_files.encode(replace(seen, size=seen.size + 5)))
+    with pytest.raises(VerificationError) as caught:
+        release.load(released.published, released.trust)
+    assert caught.value.code == "log-rollback"
+    assert len(release.load(released.published, released.trust.read_bytes()))
+
+
+def test_a_log_that_cannot_be_remembered_is_said(released: Any) -> None:
+    """A trust file inside the release leaves no state file there; the rows are proven all the same."""
+    trust = released.published / "trust.json"
+    with pytest.warns(UserWarning, match="nothing is remembered"):
+        assert len(release.load(released.published, trust))
+    assert not list(released.published.glob("*.seen.json"))
 
 
 @pytest.mark.parametrize("where", [0, 0.5, 0.999])
