@@ -148,15 +148,20 @@ def _verify(options: _Options) -> int:
         print(json.dumps(report.as_json(), indent=2, ensure_ascii=True))
     elif options.format == "human":
         print(human(report))
+    new = report.seen if report.verdict == "verified" and report.seen != remembered else None
     try:  # the verdict does not depend on whether anything can be remembered
-        pinned = contact.pin(chosen, report)
-        if pinned:
-            _warn(pinned)
-        if report.verdict == "verified" and report.seen is not None and report.seen != remembered:
-            _remember(options.folder, place, seen_files.encode(report.seen))
+        _pin(chosen, report)
+        if new is not None:
+            _remember(options.folder, place, seen_files.encode(new))
     except StoreError as problem:
         _warn(f"nothing is remembered: {problem}")
     return report.exit_code
+
+
+def _pin(chosen: contact.Chosen, report: Report) -> None:
+    said = contact.pin(chosen, report)
+    if said:
+        _warn(said)
 
 
 def _read_state(path: Path) -> seen_files.Seen:
@@ -221,10 +226,15 @@ def _age(seconds: int) -> str:
 def _show(options: _Options) -> int:
     events = history(FolderFiles(options.folder), _trust_bytes(options), now=options.now)
     if options.format == "json":
-        print(json.dumps({"entries": [{"index": event.index, "who": event.who, "text": event.text} for event in events]}, indent=2))
+        print(
+            json.dumps(
+                {"entries": [{"index": event.index, "when": event.when, "who": event.who, "text": event.text} for event in events]},
+                indent=2,
+            )
+        )
     elif options.format == "human":
         for event in events:
-            print(f"{event.index:5d}  {event.who}: {event.text}")
+            print(f"{event.index:5d}  {event.when:20}  {event.who}: {event.text}")
     return 0
 
 

@@ -23,9 +23,10 @@ _VOID = {
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One entry of a log: its index, the organisation whose key signed it, and what it came to."""
+    """One entry of a log: its index, the time that its author wrote into it ("" if void), the organisation whose key signed it, what it came to."""
 
     index: int
+    when: str
     who: str
     text: str
 
@@ -37,38 +38,60 @@ def history(files: Files, trust: bytes, *, now: datetime) -> tuple[Event, ...]:
         VerificationError: trust file or log do not hold (13.1, 13.2).
     """
     state = replayed(files, trust, now=now)
-    events = [Event(entry.index, entry.organisation, _told(entry, state)) for entry in state.applied]
+    events = [Event(entry.index, _time(entry), entry.organisation, _told(entry, state)) for entry in state.applied]
     events += [
-        Event(void.index, void.organisation or "unknown", f"void: {_VOID.get(void.code, 'it does not fit what came before')} [{void.code}]")
+        Event(
+            void.index,
+            "",
+            void.organisation or "unknown",
+            f"void: {_VOID.get(void.code, 'it does not fit what came before')} [{void.code}]",
+        )
         for void in state.voids
     ]
     return tuple(sorted(events, key=lambda event: event.index))
 
 
+def _time(entry: Entry) -> str:
+    """Return the time that stands in a statement: its author's word."""
+    members = ("finished_on", "built_on", "time_verified", "published_on", "withdrawn_on", "superseded_on")
+    return next(str(getattr(entry.predicate, name)) for name in members if hasattr(entry.predicate, name))
+
+
 def _told(entry: Entry, state: State) -> str:
-    text = _plain(entry)
+    text = _plain(entry, _release(entry.subject.sha256, state))
     return f"{text} (withdrawn later)" if entry.digest in state.withdrawn_envelopes else text
 
 
-def _plain(entry: Entry) -> str:
+def _release(manifest: str, state: State) -> str:
+    """Name a release by its version, where the log tells it, and its manifest."""
+    versions = {candidate.manifest: candidate.candidate.version for candidate in state.candidates.values()}
+    versions |= {release.manifest: release.version for release in state.releases}
+    return f"version {versions[manifest]} (manifest {manifest[:16]})" if manifest in versions else f"the manifest {manifest[:16]}"
+
+
+def _plain(entry: Entry, release: str) -> str:
     """Return what an entry that applied says, in one sentence."""
-    said = entry.predicate
-    release = f"the manifest {entry.subject.sha256[:16]}"
-    if isinstance(said, FilterStep):
-        text = f"attested step {said.step.order}, {said.step.name}, of {release}: {said.input.rows} rows in, {said.output.rows} out"
-    elif isinstance(said, Candidate):
-        text = f"made {release} the candidate for version {said.version}; auditors engaged: {', '.join(said.auditors) or 'none'}"
-    elif isinstance(said, AuditReport):
-        text = f"reported on {release}: {said.conclusion}"
-    elif isinstance(said, Opinion):
-        text = f"gave its opinion on {release}: {said.verification_result}"
-    elif isinstance(said, Release):
-        text = f"released version {said.version}, {release}"
-    elif isinstance(said, Withdrawal):
-        text = f"withdrew the {said.kind} {entry.subject.name if said.kind == 'key' else entry.subject.sha256[:16]}: {said.reason}"
-    else:
-        text = _superseded(entry, said)
+    match entry.predicate:
+        case FilterStep() as step:
+            text = f"attested step {step.step.order}, {step.step.name}, of {release}: {step.input.rows} rows in, {step.output.rows} out"
+        case Candidate() as candidate:
+            text = f"put forward {release}; auditors engaged: {', '.join(candidate.auditors) or 'none'}"
+        case AuditReport() as report:
+            text = f"reported on {release}: {report.conclusion}"
+        case Opinion() as opinion:
+            text = f"gave its opinion on {release}: {opinion.verification_result}"
+        case Release():
+            text = f"released {release}"
+        case Withdrawal() as withdrawal:
+            text = f"withdrew {_withdrawn(entry, withdrawal, release)}: {withdrawal.reason}"
+        case Superseded() as superseded:
+            text = _superseded(entry, superseded)
     return text if text.isprintable() else ascii(text)
+
+
+def _withdrawn(entry: Entry, said: Withdrawal, release: str) -> str:
+    names = {"release": release, "key": f"the key {entry.subject.name}"}
+    return names.get(said.kind, f"the statement {entry.subject.sha256[:16]}")
 
 
 def _superseded(entry: Entry, said: Superseded) -> str:

@@ -20,7 +20,7 @@ from audit_logs.note import SignedCheckpoint, VerifierKey
 HEADER = "c2sp.org/tlog-proof@v1"
 MAX_PROOF = note.MAX_CHECKPOINT + 16 * 1024
 MAX_HASHES = 63
-_INDEX = re.compile("0|[1-9][0-9]{0,15}")
+_INDEX = re.compile("index (0|[1-9][0-9]{0,15})")
 _TILE_HEIGHT = 8
 Read = Callable[[str, int], bytes]
 """Gives the bytes of a file below `log/`, for its path and the largest size that is allowed."""
@@ -165,22 +165,17 @@ def parse(data: bytes, *, where: str = "proof") -> LogProof:
     if len(data) > MAX_PROOF:
         raise FormatError("a proof is too large", where=where, expected=f"at most {MAX_PROOF} bytes", found=f"{len(data)} bytes")
     head, blank, rest = data.partition(b"\n\n")
-    try:
-        lines = head.decode("ascii").split("\n")
-    except UnicodeDecodeError:
-        _refuse(where)
+    lines = head.decode("ascii", "replace").split("\n")
     extra = None
-    if len(lines) > 1 and lines[1].startswith("extra "):
+    if lines[1:] and lines[1].startswith("extra "):
         extra = canonical.decode_base64(lines.pop(1).removeprefix("extra "), where=where)
-    if not blank or len(lines) < 2 or lines[0] != HEADER or len(lines) > 2 + MAX_HASHES:
+    if not blank or lines[0] != HEADER or not 2 <= len(lines) <= 2 + MAX_HASHES:
         _refuse(where)
-    name, _, index = lines[1].partition(" ")
-    if name != "index" or not _INDEX.fullmatch(index):
-        _refuse(where)
+    index = _INDEX.fullmatch(lines[1])
     siblings = tuple(canonical.decode_base64(line, where=where) for line in lines[2:])
-    if any(len(sibling) != merkle.HASH_SIZE for sibling in siblings):
+    if index is None or any(len(sibling) != merkle.HASH_SIZE for sibling in siblings):
         _refuse(where)
-    return LogProof(int(index), siblings, note.parse_signed(rest, where=where), extra)
+    return LogProof(int(index[1]), siblings, note.parse_signed(rest, where=where), extra)
 
 
 def _refuse(where: str) -> NoReturn:

@@ -138,10 +138,12 @@ def test_a_missing_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_show_tells_the_history(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One line for each entry, with who signed it."""
+    """One line for each entry: when, who, what, about which release."""
     assert run("show", released) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 8
+    assert lines[0].split()[:2] == ["0", "2026-03-01T09:00:00Z"]
+    assert "of version 1.0.0 (manifest " in lines[0]
     assert "institution.example: attested step 1, known-files" in lines[0]
     assert "released version 1.0.0" in lines[-1]
 
