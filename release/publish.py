@@ -11,6 +11,7 @@ A step that was done is not done again, so the command can be repeated at any ti
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,6 +80,7 @@ def publish(folder: Path, destination: Path, authority: Authority, now: datetime
         Problem: the log cannot be continued, or a file cannot be written; the destination is as it was.
     """
     trust = trusts.parse(authority.trust)
+    _check_apart(folder, destination)
     with store.lock(folder):
         manifest = manifests.parse(store.read_file(folder / manifests.PATH, manifests.LIMIT))
         log = Log.open(folder / "log", trust.log.key)
@@ -91,8 +93,18 @@ def publish(folder: Path, destination: Path, authority: Authority, now: datetime
         waiting = waiting_for(manifest, state, log, trust)
         if waiting:
             return Published(manifest, None, waiting, None)
-        _check_destination(destination, log, manifest, trust)
-        return _write(folder, destination, manifest, authority.trust, now)
+        with store.lock(destination.parent):
+            _check_destination(destination, log, manifest, trust)
+            return _write(folder, destination, manifest, authority.trust, now)
+
+
+def _check_apart(folder: Path, destination: Path) -> None:
+    """Refuse a destination that would replace the candidate, lie in it, or swallow it."""
+    here, there = folder.resolve(), destination.resolve()
+    if here == there or here in there.parents or there in here.parents:
+        raise not_ours(destination, "the candidate itself, a folder within it, or one that it lies in")
+    if not destination.parent.is_dir():
+        raise GateError("the destination has no folder to stand in", where=str(destination.parent), next_step="make it", code="destination")
 
 
 def _log_opinions(folder: Path, log: Log, trust: Trust, signer: Signer) -> State:
@@ -101,6 +113,7 @@ def _log_opinions(folder: Path, log: Log, trust: Trust, signer: Signer) -> State
     known = set(logged)
     found = [(path, _read(path)) for place in ("reports", "opinions") for path in sorted((folder / place).glob("*.sigstore.json"))]
     new = [(path, raw) for path, raw in found if raw not in known]
+    _check_pairs(new, folder)
     state = replay([*logged, *(raw for _, raw in new)], trust)
     for void in state.voids:
         if void.index >= len(logged):
@@ -115,6 +128,20 @@ def _log_opinions(folder: Path, log: Log, trust: Trust, signer: Signer) -> State
             )
     log.append([raw for _, raw in new], signer)
     return state
+
+
+def _check_pairs(new: list[tuple[Path, bytes]], folder: Path) -> None:
+    """Refuse a report without its opinion: once logged alone, its author could not give another one."""
+    for path, _ in new:
+        if path.parent.name == "reports" and not (folder / "opinions" / path.name).exists():
+            raise GateError(
+                "a report has no opinion beside it",
+                where=str(path),
+                expected=f"opinions/{path.name}",
+                found="nothing",
+                next_step="let its author audit again, after moving the report away",
+                code="opinion-void",
+            )
 
 
 def _read(path: Path) -> bytes:
@@ -197,8 +224,9 @@ def not_ours(destination: Path, found: str) -> GateError:
 
 
 def _write(folder: Path, destination: Path, manifest: Manifest, trust: bytes, now: datetime) -> Published:
-    staging = destination.parent / f".{destination.name}.publishing"
-    shutil.rmtree(staging, ignore_errors=True)
+    for leftover in destination.parent.glob(f".{destination.name}.*.publishing"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    staging = destination.parent / f".{destination.name}.{secrets.token_hex(8)}.publishing"
     try:
         store.copy_folder(folder, staging, leave_out=(SEALED, PAGE))
         store.write_file(staging / "trust.json", trust)

@@ -1,6 +1,7 @@
 """The only durable writer of this package, on `audit_logs.store`: files, locks, and folders that change in one step.
 
 write_file, open_new    temp file in the same folder, fsync, rename, fsync of the folder
+place_folder            a folder takes a name that nobody has: renameat2(RENAME_NOREPLACE), renamex_np(RENAME_EXCL)
 swap_folder             a reader sees the old folder or the new one, never a mixture: renameat2(RENAME_EXCHANGE) on
                         Linux, renamex_np(RENAME_SWAP) on macOS, a plain rename where nothing stands yet
 """
@@ -24,6 +25,7 @@ from audit_logs.store import (
     PUBLIC,
     check_private,
     fsync_folder,
+    is_leftover,
     lock,
     make_folder,
     make_private_folder,
@@ -43,6 +45,7 @@ __all__ = [
     "make_folder",
     "make_private_folder",
     "open_new",
+    "place_folder",
     "read_file",
     "remove_file",
     "swap_folder",
@@ -51,8 +54,8 @@ __all__ = [
 
 CHUNK = 1 << 20
 _AT_FDCWD = -100
-_RENAME_EXCHANGE = 2  # <linux/fs.h>
-_RENAME_SWAP = 2  # <sys/stdio.h> of macOS
+_RENAME_NOREPLACE, _RENAME_EXCHANGE = 1, 2  # <linux/fs.h>
+_RENAME_SWAP, _RENAME_EXCL = 2, 4  # <sys/stdio.h> of macOS
 _CANNOT_SWAP = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
@@ -89,7 +92,7 @@ def copy_folder(source: Path, destination: Path, *, leave_out: Collection[str] =
     Args:
         source: the folder; it holds no symbolic links.
         destination: where the copy goes.
-        leave_out: names directly below `source` that are not copied.
+        leave_out: names directly below `source` that are not copied; what a killed writer left is not, either.
 
     Raises:
         StoreError: a file could not be read or written; the copy is then incomplete, for the caller to delete.
@@ -120,7 +123,7 @@ def _files_and_folders(source: Path, destination: Path, leave_out: Collection[st
     make_folder(destination)
     for path in sorted(source.rglob("*")):
         relative = path.relative_to(source)
-        if relative.parts[0] in leave_out:
+        if relative.parts[0] in leave_out or is_leftover(path.name):
             continue
         if path.is_symlink() or not (path.is_dir() or path.is_file()):
             raise StoreError("only files and folders are copied", where=str(path), expected="a file", found="a link or a special file")
@@ -128,6 +131,46 @@ def _files_and_folders(source: Path, destination: Path, leave_out: Collection[st
             make_folder(destination / relative)
         else:
             yield path, destination / relative
+
+
+def place_folder(staging: Path, destination: Path) -> None:
+    """Give the folder `staging` a name that nothing has, in one step; both are on one file system.
+
+    Where the system or the file system has no rename that fails over what is there, the plain one does: over a file, a link or a
+    folder with anything in it that fails as well.
+
+    Raises:
+        StoreError: something stands at `destination`, or it cannot be done here; everything is as it was.
+    """
+    _check_folder(staging)
+    _bring_to_disk(staging)
+    try:
+        _rename_new(staging, destination)
+    except OSError as error:
+        raise _refusal(destination, error) from error
+    for parent in {staging.parent, destination.parent}:
+        fsync_folder(parent)
+
+
+def _rename_new(staging: Path, destination: Path) -> None:
+    """Rename to a name that must be free.
+
+    Raises:
+        OSError: as the system says.
+    """
+    try:
+        _special_rename(staging, destination, (_RENAME_NOREPLACE, _RENAME_EXCL))
+    except OSError as error:
+        if error.errno not in _CANNOT_SWAP:
+            raise
+        if os.path.lexists(destination):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
+        staging.rename(destination)
+
+
+def _bring_to_disk(staging: Path) -> None:
+    for folder, _, _ in os.walk(staging):
+        fsync_folder(Path(folder))
 
 
 def swap_folder(staging: Path, destination: Path) -> bool:
@@ -139,13 +182,12 @@ def swap_folder(staging: Path, destination: Path) -> bool:
         StoreError: it cannot be done here; both folders are as they were.
     """
     _check_folder(staging)
-    for folder, _, _ in os.walk(staging):
-        fsync_folder(Path(folder))
+    _bring_to_disk(staging)
     exists = destination.exists() or destination.is_symlink()
     try:
         if exists:
             _check_folder(destination)
-            _exchange(staging, destination)
+            _special_rename(staging, destination, (_RENAME_EXCHANGE, _RENAME_SWAP))
         else:
             staging.rename(destination)
     except OSError as error:
@@ -161,8 +203,8 @@ def _check_folder(path: Path) -> None:
         raise StoreError("only a folder can be put in place of a folder", where=str(path), expected="a folder", found=found)
 
 
-def _exchange(one: Path, other: Path) -> None:
-    """Exchange two paths in one system call.
+def _special_rename(one: Path, other: Path, flags: tuple[int, int]) -> None:
+    """Rename in one system call with a flag: that of Linux, or that of macOS.
 
     Raises:
         OSError: as the system call says; ENOSYS where there is none.
@@ -170,9 +212,9 @@ def _exchange(one: Path, other: Path) -> None:
     library = ctypes.CDLL(None, use_errno=True)
     names = os.fsencode(one), os.fsencode(other)
     if sys.platform == "darwin" and hasattr(library, "renamex_np"):
-        failed = library.renamex_np(*names, ctypes.c_uint(_RENAME_SWAP))
+        failed = library.renamex_np(*names, ctypes.c_uint(flags[1]))
     elif hasattr(library, "renameat2"):
-        failed = library.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], ctypes.c_uint(_RENAME_EXCHANGE))
+        failed = library.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], ctypes.c_uint(flags[0]))
     else:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     if failed:
@@ -186,6 +228,8 @@ def _refusal(destination: Path, error: OSError) -> StoreError:
         reason, step = "the new folder is on another file system", "let both be on one file system"
     elif number in _CANNOT_SWAP:
         reason, step = "this file system cannot exchange two folders in one step", "publish to a folder that does not exist yet"
+    elif number in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+        reason, step = "something has come to stand there", "move it away, or name another folder, and run again"
     elif number == errno.ENOSPC:
         reason, step = "the disk is full", "free some space and run again"
     else:
