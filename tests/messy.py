@@ -78,6 +78,8 @@ def messy_rows() -> list[Row]:
 def make_messy(folder: Path) -> Project:
     """Write the messy project."""
     project = make(folder, messy_rows())
+    text = project.plan.read_text(encoding="utf-8")
+    project.plan.write_text(text.replace('path = "source"', 'path = "source"\nformat = "parquet"'), encoding="utf-8")  # beside images
     (project.source / "archive.jpg").write_bytes(archive())
     (project.source / "inside.jpg").write_bytes(encoded(picture(46)))
     outside = encoded(picture(47), comment=OUTSIDE.encode())

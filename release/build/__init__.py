@@ -19,6 +19,8 @@ from release import store
 from release.account import Tally, add_up
 from release.build.candidate import Keys, Screened, assemble
 from release.build.existing import existing
+from release.build.inputs import inputs, remember
+from release.build.places import check_out
 from release.build.prepare import Request, context, prepare, unmet
 from release.errors import BuildError
 from release.receipt import Receipt
@@ -29,6 +31,7 @@ from release.screen import Job
 __all__ = ["Built", "Progress", "Request", "build"]
 
 KEY_BYTES = 32
+FINAL = ("hit-list", "nothing-left")  # codes of refusals after which nothing of a build is of use
 SEALED = "reason sealed"  # what a finished candidate still tells of its unscreenable rows: how many
 Clock = Callable[[], datetime]
 Tick = Callable[[int], object]  # told how many more rows are done
@@ -76,6 +79,7 @@ def build(request: Request, *, clock: Clock = now_utc, progress: Progress = quie
         Problem: whatever a room refused; no candidate is there then.
     """
     started = clock()
+    check_out(request.out)
     prepared = prepare(request, started)
     warnings = tuple(unmet(prepared))
     work = request.out.parent / f".{request.out.name}.building"
@@ -97,8 +101,14 @@ def build(request: Request, *, clock: Clock = now_utc, progress: Progress = quie
             receipts: Sequence[Receipt] = sorted(done, key=lambda receipt: receipt.unit)
         receipts = second_pass(job, prepared.steps, receipts)
         screened = Screened(receipts, add_up([receipt.tallies for receipt in receipts]), started, clock())
-        manifest = assemble(prepared, screened, keys, work)
-        store.swap_folder(work / "tree", request.out)
+        try:
+            manifest = assemble(prepared, screened, keys, work)
+        except BuildError as error:
+            if error.code in FINAL:
+                shutil.rmtree(work)  # with its keys and ledger: no other run of this build can end otherwise
+            raise
+        remember(request.out, inputs(prepared, manifest.digest, work / "tree"))
+        store.place_folder(work / "tree", request.out)
         shutil.rmtree(work)
     removed = {step.name: tally.removed for step, tally in zip(prepared.steps, screened.tallies, strict=True)}
     return Built(request.out, manifest, removed, _by_reason(screened.tallies), warnings, again=False)

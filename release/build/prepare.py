@@ -16,6 +16,7 @@ from audit_logs.note import LOG_KEY
 from audit_logs.statement import ListUse
 from audit_logs.trust import Trust
 from release.build.line import Line, open_line
+from release.build.places import check_places
 from release.errors import BuildError
 from release.lists import ListStore
 from release.plan import Plan, load
@@ -76,10 +77,11 @@ def prepare(request: Request, now: datetime) -> Prepared:
     Raises:
         PlanError: the plan has faults; all of them at once.
         ListError: a list is missing, empty or too old.
-        SourceError: the source cannot be read.
+        SourceError: the source cannot be read, or holds lists, keys or what builds write.
         Problem: a key, the trust file or the line's log cannot be used.
     """
     plan = load(request.plan, kinds())
+    check_places(plan, request.out)
     trust_bytes = _read(plan.audit.trust)
     trust = trusts.read(trust_bytes, where=str(plan.audit.trust))
     institution = keys.load(plan.keys.institution)
@@ -119,18 +121,23 @@ def _log_signer(plan: Plan, trust: Trust) -> Signer:
 
 def context(prepared: Prepared, row_key: bytes) -> str:
     """Return the digest of all that a shard is a function of: a receipt counts only under the same one."""
-    units = hashlib.sha256()
-    for unit in prepared.source.units:
-        units.update(repr(unit).encode() + b"\n")
     parts = {
         "code": this_tool().code_digest,
         "key": hashlib.sha256(row_key).hexdigest(),
         "lists": prepared.list_digests,
         "plan": prepared.plan.digest,
         "source": fields.write(prepared.pin),
-        "units": units.hexdigest(),
+        "units": units_digest(prepared),
     }
     return hashlib.sha256(canonical.encode(parts)).hexdigest()
+
+
+def units_digest(prepared: Prepared) -> str:
+    """Return a digest (hex) of the source's units; that of an image folder has every image's name, size and time."""
+    units = hashlib.sha256()
+    for unit in prepared.source.units:
+        units.update(repr(unit).encode() + b"\n")
+    return units.hexdigest()
 
 
 def list_uses(step: Step, commitments: Mapping[str, str]) -> tuple[ListUse, ...]:

@@ -60,7 +60,8 @@ def _as_json(built: Built) -> dict[str, object]:
         "removed": dict(built.removed),
         "unscreenable": dict(built.unscreenable),
     }
-    return {"release": built.manifest.name, "version": built.manifest.version, "root": built.manifest.root, "rows": rows}
+    facts = {"release": built.manifest.name, "version": built.manifest.version, "root": built.manifest.root, "rows": rows}
+    return {**facts, "again": built.again}
 
 
 def _in_words(built: Built) -> str:

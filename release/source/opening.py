@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import glob
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from release.errors import SourceError
 from release.plan import Plan
 from release.source import imagefolder, parquet
 from release.source.base import Request, Source
+from release.source.files import IMAGES, has_ending
+from release.source.parquet import hidden
 
 FORMATS = ("parquet", "imagefolder")
 
@@ -46,14 +48,31 @@ def open_path(path: Path, form: str, request: Request) -> Source:
 
 
 def detect(path: Path) -> str:
-    """Return the format of a file, folder or glob: a folder with any Parquet file is Parquet, else it holds images.
+    """Return the format of a file, folder or glob: a folder with a Parquet file is Parquet, else it holds images.
 
     Raises:
-        SourceError: there is nothing, or a file that is not Parquet.
+        SourceError: there is nothing, a file that is not Parquet, or a folder with Parquet files and images, half of which would
+            silently be no rows.
     """
     if path.is_dir():
-        return "parquet" if any(file.is_file() for file in path.rglob("*.parquet")) else "imagefolder"
+        return _detect_in(path)
     if path.suffix == ".parquet" or (glob.has_magic(str(path)) and not path.is_file()):
         return "parquet"
     found = "another file" if path.exists() else "nothing"
     raise SourceError("the source cannot be read", where=str(path), expected="a Parquet file, a glob, or a folder", found=found)
+
+
+def _detect_in(folder: Path) -> str:
+    there = (file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+    shown = sorted(name for name in there if not hidden(name))
+    parquet_files = [name for name in shown if name.endswith(".parquet")]
+    images = [name for name in shown if has_ending(PurePath(name), IMAGES)]
+    if parquet_files and images:
+        raise SourceError(
+            "the folder holds Parquet files and images",
+            where=str(folder),
+            expected="one of the two",
+            found=f"{parquet_files[0]} and {images[0]}",
+            next_step='move one of the two away, or, if rows name the images as files, set source.format = "parquet"',
+        )
+    return "parquet" if parquet_files else "imagefolder"

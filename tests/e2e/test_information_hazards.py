@@ -163,8 +163,9 @@ def test_commands_tell_nothing_of_a_row_that_was_not_kept(
         check_silence("what a command said", text.encode(), secrets)
 
 
-def test_a_failed_build_tells_nothing_even_to_who_debugs(clean: Project, tmp_path: Path) -> None:
+def test_a_failed_build_tells_nothing_even_to_who_debugs(clean: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A build that fails after it has found its hits: neither the traceback nor the open part of the work folder tells of them."""
+    monkeypatch.setattr("release.build.FINAL", ())  # this very refusal would remove the work folder
     clean.write_plan(Wanted(parent="public", steps=(EXACT, LINKS)))
     answer = in_process("build", clean.plan, "--out", tmp_path / "candidate", "--debug")
     assert answer.code == 1

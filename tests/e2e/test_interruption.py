@@ -14,7 +14,7 @@ import pytest
 from messy import Built
 from project import ROOT, Answer, Project, Running, in_process, known_digest, start
 
-WORK = ".candidate.building"
+WORK, RECORD = ".candidate.building", ".candidate.built"
 
 
 def data_files(folder: Path) -> dict[str, bytes]:
@@ -66,7 +66,7 @@ def test_ctrl_c_stops_a_build_which_then_goes_on(built: Built, tmp_path: Path) -
     after = {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in (out / "data").iterdir()}
     assert {name: after[name] for name in done} == done
     assert data_files(out) == data_files(built.folder)
-    assert [path.name for path in tmp_path.iterdir()] == ["candidate"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [RECORD, "candidate"]
 
 
 @pytest.mark.parametrize("moment", ["as the workers start", "before anything is there"])
@@ -173,7 +173,7 @@ def test_a_full_disk_stops_the_build(kilobytes: int, tidy: Project, tmp_path: Pa
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
     if done.returncode == 77 or "unshare" in done.stderr:
         pytest.skip("no small disk can be mounted here")
-    assert done.stdout.splitlines() == ["code 1", WORK, "code 0", f"{disk}:", "candidate", "", f"{disk}/candidate/data:"], (
+    assert done.stdout.splitlines() == ["code 1", WORK, "code 0", f"{disk}:", RECORD, "candidate", "", f"{disk}/candidate/data:"], (
         done.stdout + done.stderr
     )
     assert "the disk is full" in done.stderr

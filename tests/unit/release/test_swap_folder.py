@@ -29,6 +29,34 @@ def test_a_new_folder_takes_its_name(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("there", ["folder", "file", "link", "empty"])
+def test_a_folder_that_takes_a_name_replaces_nothing(there: str, plain: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came to stand at the destination meanwhile stays, also where no special rename exists."""
+    if plain:
+        monkeypatch.setattr(store, "_special_rename", _unsupported)
+    new, out = folder(tmp_path / "new", "2"), tmp_path / "out"
+    make = {"folder": lambda: folder(out, "1"), "file": out.touch, "link": lambda: out.symlink_to("nowhere"), "empty": out.mkdir}
+    make[there]()
+    before = out.lstat().st_ino
+    with pytest.raises(StoreError, match="something has come to stand there"):
+        store.place_folder(new, out)
+    assert (out.lstat().st_ino, (new / "a").read_text()) == (before, "2")
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_folder_takes_a_free_name(plain: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the special rename, and with the plain one where there is none."""
+    if plain:
+        monkeypatch.setattr(store, "_special_rename", _unsupported)
+    store.place_folder(folder(tmp_path / "new", "2"), tmp_path / "out")
+    assert ((tmp_path / "out" / "a").read_text(), (tmp_path / "new").exists()) == ("2", False)
+
+
+def _unsupported(*_: object) -> None:
+    raise OSError(errno.EINVAL, "Invalid argument")
+
+
 def test_an_old_folder_is_exchanged_and_stands_at_the_staging_path(tmp_path: Path) -> None:
     """The old folder is whole after the exchange; deleting it is the caller's."""
     old, new = folder(tmp_path / "out", "1"), folder(tmp_path / "new", "2")
@@ -88,7 +116,7 @@ def test_what_the_system_refuses_is_said_clearly(tmp_path: Path, monkeypatch: py
     def refuse(*_: Path) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(store, "_exchange", refuse)
+    monkeypatch.setattr(store, "_special_rename", refuse)
     with pytest.raises(StoreError, match=words):
         store.swap_folder(new, old)
     assert (old / "a").read_text() == "1"

@@ -43,10 +43,25 @@ def test_the_format_is_found_out(tmp_path: Path) -> None:
     """A folder with Parquet files is Parquet, even with images beside them; one with images alone is an image folder."""
     (tmp_path / "a.png").write_bytes(b"x")
     assert open_source(plan(tmp_path, tmp_path)).kind == "imagefolder"
+    (tmp_path / "a.png").unlink()
     (tmp_path / "a.parquet").write_bytes(parquet())
     assert open_source(plan(tmp_path, tmp_path)).kind == "parquet"
     assert open_source(plan(tmp_path, tmp_path / "a.parquet")).kind == "parquet"
     assert open_source(plan(tmp_path, tmp_path / "*.parquet")).kind == "parquet"
+
+
+def test_images_beside_parquet_files_are_not_dropped_in_silence(tmp_path: Path) -> None:
+    """Half of the folder would be no rows: the format has to be said, and Parquet may then name the images as files."""
+    (tmp_path / "a.parquet").write_bytes(parquet())
+    (tmp_path / ".hidden.png").write_bytes(b"x")
+    assert open_source(plan(tmp_path, tmp_path)).kind == "parquet"
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "B.PNG").write_bytes(b"x")
+    with pytest.raises(SourceError, match=r"Parquet files and images.*a\.parquet and in/B\.PNG"):
+        open_source(plan(tmp_path, tmp_path))
+    assert open_source(plan(tmp_path, tmp_path, "parquet")).kind == "parquet"
+    with pytest.raises(SourceError, match=r"not images.*a\.parquet"):
+        open_source(plan(tmp_path, tmp_path, "imagefolder"))
 
 
 def test_a_plan_sets_units_and_the_limit_of_files(tmp_path: Path) -> None:
