@@ -23,7 +23,7 @@ from release import store
 
 CARD_TYPE = BASE + "auditor-card/v0.1"
 CARD_LIMIT = 64 * 1024
-LIFETIME = timedelta(days=365)
+LIFETIME = timedelta(days=730)  # longer than any freshness: an old proof is to be called stale, not its trust file expired
 FRESH_SECONDS = 30 * 86_400
 UNREACHABLE = "trust-threshold"
 
