@@ -147,6 +147,6 @@ def test_plan_show_prints_the_canonical_form(started: Path, capsys: pytest.Captu
     assert said == {"digest": plan.digest, "plan": plan.canonical()}
 
 
-def test_the_trust_file_lasts_a_year(started: Path) -> None:
+def test_the_trust_file_lasts_two_years(started: Path) -> None:
     """The clock is the caller's."""
-    assert trustfile.read(started / "trust.json").expires == f"{NOW + timedelta(days=365):%Y-%m-%dT%H:%M:%SZ}"
+    assert trustfile.read(started / "trust.json").expires == f"{NOW + timedelta(days=730):%Y-%m-%dT%H:%M:%SZ}"
