@@ -1,23 +1,29 @@
 """One form for all spellings of a link, for list entries and rows alike, and the domains that a host belongs to.
 
 A link is parsed as browsers do (WHATWG URL: case, IDNA, dot segments, default ports, IP addresses in odd spellings). Then
-fragment and credentials go, `http` counts as `https`, a final dot of the host goes, and percent-encoded characters that
-need no encoding (RFC 3986 section 2.3) are written plainly. Nothing else: the order of a query and a final slash stand.
+fragment and credentials go, `http` counts as `https`, a final dot of the host goes, an IPv4 address within IPv6 is the
+IPv4 address, percent-encoded characters that need no encoding (RFC 3986 section 2.3) are written plainly, other text has
+Unicode normal form C, and empty parameters go, with an empty query. Nothing else: the order of a query and a final slash stand.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
-from urllib.parse import unquote_plus
+from urllib.parse import quote, unquote_plus, unquote_to_bytes
 
 import ada_url
 
 MOST = 65_536  # characters; a longer link is refused
 _ROUNDS = 8
+_ASCII = 0x7F
 _SCHEMES = ("http:", "https:")
 _BARE = re.compile(r"[^\s/?#:@\\]+\.[^\s/?#:@\\]+(:[0-9]{1,5})?([/?#].*)?", re.DOTALL)
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+_ASCII_ESCAPE = re.compile(r"(%[0-7][0-9A-F])")
+_MAPPED = re.compile(r"\[::ffff:[0-9a-f]{1,4}:[0-9a-f]{1,4}\]")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
@@ -86,6 +92,8 @@ def _parsed(url: str) -> ada_url.URL | None:
         name = parsed.hostname
         if name.endswith("."):
             parsed.hostname = name = name.removesuffix(".")
+        if _MAPPED.fullmatch(name):
+            parsed.hostname = name = str(ipaddress.IPv6Address(name[1:-1]).ipv4_mapped)
     except (ValueError, UnicodeError):
         return None
     return parsed if all(name.split(".")) else None
@@ -93,7 +101,27 @@ def _parsed(url: str) -> ada_url.URL | None:
 
 def _spelled(url: str) -> str | None:
     parsed = _parsed(url)
-    return None if parsed is None else _ESCAPE.sub(_plain, parsed.href)
+    if parsed is None:
+        return None
+    before, mark, query = _composed(_ESCAPE.sub(_plain, parsed.href)).partition("?")
+    parameters = "&".join(part for part in query.split("&") if part)
+    return before + mark + parameters if parameters else before
+
+
+def _composed(url: str) -> str:
+    """Return a link whose escaped text is in normal form C; escapes of ASCII, and bytes that are no UTF-8, stay as they are."""
+    return "".join(part if _ASCII_ESCAPE.fullmatch(part) else _normal(part) for part in _ASCII_ESCAPE.split(url))
+
+
+def _normal(part: str) -> str:
+    if "%" not in part:
+        return part
+    try:
+        text = unquote_to_bytes(part).decode()
+    except UnicodeDecodeError:
+        return part
+    composed = unicodedata.normalize("NFC", text)
+    return part if composed == text else "".join(quote(character) if ord(character) > _ASCII else character for character in composed)
 
 
 def _plain(escape: re.Match[str]) -> str:

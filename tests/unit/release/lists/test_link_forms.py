@@ -97,6 +97,32 @@ def test_what_is_no_web_address_is_refused(text: str) -> None:
     assert urls.host(text) is None
 
 
+@pytest.mark.parametrize("tail", ["?", "?&", "?&&", "?utm_source=1&", "?&utm_source=1", "?#x", "?&#x"])
+def test_an_empty_query_does_not_hide_a_listed_link(tail: str) -> None:
+    """The server shows the same picture, so the list's entry has to match."""
+    link = "https://example.org/secret/pic.jpg"
+    assert urls.canonical(link + tail, ("utm_*",)) == urls.listed(link) == link
+
+
+@pytest.mark.parametrize("query", ["?&id=7", "?id=7&", "?&&id=7&&", "?id=7&utm_source=1&"])
+def test_empty_parameters_do_not_hide_a_listed_link(query: str) -> None:
+    """Wherever they stand."""
+    assert urls.canonical(f"https://example.org/a{query}", ("utm_*",)) == urls.listed("https://example.org/a?id=7")
+
+
+def test_an_ipv4_address_within_ipv6_is_the_ipv4_address() -> None:
+    """Both spellings lead to one host, for links and for domains."""
+    for spelling in ("[::ffff:1.2.3.4]", "[::FFFF:0102:304]", "[0:0:0:0:0:ffff:1.2.3.4]"):
+        assert urls.canonical(f"http://{spelling}/a") == urls.canonical("https://1.2.3.4/a")
+        assert urls.host(f"https://{spelling}/") == "1.2.3.4"
+
+
+@pytest.mark.parametrize("path", ["cafe\u0301", "cafe%CC%81", "caf%65%cc%81", "caf\u00e9", "caf%c3%a9"])
+def test_a_decomposed_path_does_not_hide_a_listed_link(path: str) -> None:
+    """Composed and decomposed letters are one text."""
+    assert urls.canonical(f"https://example.org/{path}/a?{path}") == "https://example.org/caf%C3%A9/a?caf%C3%A9"
+
+
 def test_tracking_parameters_go_by_name() -> None:
     """Only the parameters named go, in any case and escaped; the order of the others stands."""
     link = "https://example.org/?b=1&UTM_source=x&fbclid=2&a=2&%75tm_x=1"
