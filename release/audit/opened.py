@@ -32,7 +32,7 @@ def opened_folder(parent: Path) -> Iterator[Path]:
         StoreError: the folder cannot be made or removed.
     """
     store.make_private_folder(parent)
-    with store.lock(parent), _handled({number: signal.default_int_handler for number in _ENDING if _ends_us(number)}):
+    with store.lock(parent), _handled({number: _as_ctrl_c() for number in _ENDING if _ends_us(number)}):
         for left_behind in parent.glob(f"{_PREFIX}*"):
             _remove(left_behind)
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
@@ -46,6 +46,12 @@ def opened_folder(parent: Path) -> Iterator[Path]:
 def _ends_us(number: signal.Signals) -> bool:
     """Tell whether a signal would end this process at once; a handler of whoever calls us stays in place."""
     return signal.getsignal(number) is signal.SIG_DFL
+
+
+def _as_ctrl_c() -> _Handler:
+    """Return what Ctrl-C does in this process, or would do if it were not ignored."""
+    handler = signal.getsignal(signal.SIGINT)
+    return handler if callable(handler) and not isinstance(handler, signal.Handlers) else signal.default_int_handler
 
 
 @contextmanager

@@ -5,7 +5,7 @@
 3. open the tiers, into a private folder that is gone when this returns
 4. keyed trees, counts, lists, and the source if it is at hand
 5. every published row: fingerprint it, compare, match it against the auditor's own lists
-6. seal what was found; sign report and opinion; remember that they were submitted
+6. seal what was found; sign report and opinion; remember that they are submitted, and lay them out
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from release.audit.opened import opened_folder
 from release.audit.reperform import Reperformance
 from release.audit.source_check import check_source
 from release.audit.statements import Outcome
+from release.audit.submission import Desk
 from release.checks import outside, remembered, trust_bytes
 from release.errors import AuditError, EvidenceError
 from release.evidence import OpenedTier, open_tier
@@ -139,7 +140,8 @@ def audit(request: Request, *, clock: Clock = now_utc, meter: Meter = no_meter) 
         Problem: a key, list, source or file cannot be read.
     """
     started, auditing = clock(), _auditing(request)
-    out = request.out or request.folder
+    out, desk = request.out or request.folder, Desk(request.private, request.remembers)
+    desk.resume()
     statements.check_free(out, auditing)
     own = _own_lists(request, started)
     case = examine(request.folder, auditing, now=started, seen=remembered.read(request.state), workers=request.workers)
@@ -163,8 +165,8 @@ def audit(request: Request, *, clock: Clock = now_utc, meter: Meter = no_meter) 
     )
     outcome = Outcome(made, scope, (*ALWAYS, *checked.limitations, *_limits(made)), started, clock())
     said = statements.sign(case, auditing, outcome)
-    statements.write(out, said, auditing, logged)
-    witness.remember_submitted(request.remembers, log_key, (said.report.digest, said.opinion.digest))
+    statements.check_counts(said, auditing, logged)
+    desk.submit(out, said, log_key)
     return Audited(
         release=case.manifest.name,
         version=case.manifest.version,

@@ -1,4 +1,4 @@
-"""The report and the opinion: written, signed, tried against the log's own rules, and laid where they belong."""
+"""The report and the opinion: written, signed, and tried against the log's own rules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from audit_logs import envelope, fields, statement
 from audit_logs.envelope import Envelope
 from audit_logs.replay import Entry, opinion_inputs, replay
 from audit_logs.statement import PASSED_LEVEL, AuditReport, Claim, Opinion, Reference, Scope, Statement, Verifier
-from release import store
 from release.audit import claims
 from release.audit.candidate import Auditing, Examined
 from release.errors import AuditError
@@ -93,17 +92,13 @@ def check_free(out: Path, auditing: Auditing) -> None:
             )
 
 
-def write(out: Path, signed: Signed, auditing: Auditing, logged: list[bytes]) -> None:
-    """Write report and opinion below `out`, after replaying the log as it will be with them.
+def check_counts(signed: Signed, auditing: Auditing, logged: list[bytes]) -> None:
+    """Replay the log as it will be with report and opinion.
 
     Raises:
         AuditError: one of them would not count.
-        StoreError: they could not be written.
     """
     voids = replay([*logged, signed.report.raw, signed.opinion.raw], auditing.trust).voids
     mine = [void.code for void in voids if void.index >= len(logged)]
     if mine:
         raise AuditError("the log would not accept this report or opinion", found=", ".join(mine), code=mine[0])
-    for path, sealed in ((signed.report_path, signed.report), (signed.opinion_path, signed.opinion)):
-        store.make_folder((out / path).parent)
-        store.write_file(out / path, sealed.raw)

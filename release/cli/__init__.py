@@ -9,10 +9,13 @@ import importlib
 import importlib.util
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 import click
@@ -85,8 +88,25 @@ root.params.append(
 )
 
 
+@dataclass(slots=True)
+class _Interrupted:
+    """Remembers Ctrl-C: where it falls into a callback from compiled code, another exception comes out of that."""
+
+    seen: bool = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Interrupt as Python does."""
+        self.seen = True
+        signal.default_int_handler(number, frame)
+
+
+_interrupted = _Interrupted()
+
+
 def main() -> NoReturn:
     """Run the command line of this process and end it."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupted)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -101,7 +121,8 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return _reader_left()
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001  (the outermost frame: the one place that may)
-        return _report(_as_problem(error), output, USAGE if isinstance(error, UsageError) else ERROR)
+        found = KeyboardInterrupt() if _interrupted.seen else error
+        return _report(_as_problem(found), output, USAGE if isinstance(found, UsageError) else ERROR)
     return code
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -179,6 +181,22 @@ def test_the_machine_s_refusal_is_no_bug(install: Install, capsys: pytest.Captur
 def test_an_interrupt_is_one_line(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
     """Ctrl-C ends in one sentence and exit code 1."""
     install(fail_with(KeyboardInterrupt()))
+    assert cli.run(["demo"]) == 1
+    assert capsys.readouterr().err.startswith("release: interrupted;")
+
+
+def test_an_interrupt_that_compiled_code_turned_into_another_error_is_an_interrupt(
+    install: Install, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C within a callback is swallowed there, and what comes out afterwards is no bug."""
+
+    def callback(_output: Output) -> int | None:
+        with contextlib.suppress(KeyboardInterrupt):
+            cli._interrupted(signal.SIGINT, None)
+        raise TypeError
+
+    monkeypatch.setattr(cli._interrupted, "seen", False)
+    install(callback)
     assert cli.run(["demo"]) == 1
     assert capsys.readouterr().err.startswith("release: interrupted;")
 

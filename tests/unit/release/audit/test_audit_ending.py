@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import threading
 from pathlib import Path
@@ -10,9 +11,16 @@ from typing import Any
 import pytest
 from project import start
 
-from audit_logs import store
+from audit_logs import trust as trusts
+from audit_logs import witness
 from audit_logs.errors import Locked
+from audit_logs.log import Log
+from audit_logs.note import VerifierKey
+from audit_logs.replay import replay
+from release import store
+from release.audit import SKIPPABLE, Request, audit
 from release.audit.opened import opened_folder
+from release.errors import AuditError
 
 
 def arguments(world: Any) -> list[object]:
@@ -82,3 +90,41 @@ def test_signals_are_handled_as_before_afterwards(tmp_path: Path) -> None:
     thread.join()
     assert len(made) == 1
     assert not made[0].exists()
+
+
+@pytest.mark.parametrize("written", [0, 1, 2])
+def test_an_audit_killed_while_it_submits_is_finished_by_the_next(world: Any, monkeypatch: pytest.MonkeyPatch, written: int) -> None:
+    """However many of the two files were there: no report ever lies there alone, and the auditor's own pair is laid out again."""
+    home = world.home / "auditor-2"
+    names = {"key": "auditor.pem", "identity": "identity.age", "trust": "trust.json", "lists": "lists", "work": "work"}
+    request = Request(world.candidate, skip=frozenset(SKIPPABLE), **{name: home / place for name, place in names.items()})
+    begun: list[Path] = []
+    write, unlink = store.write_file, Path.unlink
+
+    def killed(path: Path, data: bytes, *, private: bool = False) -> None:
+        if not private and path.suffix == ".json":
+            begun.append(path)
+            if len(begun) > written:
+                raise KeyboardInterrupt
+        write(path, data, private=private)
+
+    def killed_at_the_end(path: Path, **options: bool) -> None:
+        if path.name == "submission.json":
+            raise KeyboardInterrupt
+        unlink(path, **options)
+
+    monkeypatch.setattr(store, "write_file", killed)
+    monkeypatch.setattr(Path, "unlink", killed_at_the_end)
+    with pytest.raises(KeyboardInterrupt):
+        audit(request)
+    monkeypatch.undo()
+    lie = {place: list((world.candidate / place).glob("*.json")) for place in ("reports", "opinions")}
+    assert [len(lie["opinions"]), len(lie["reports"])] == [[0, 0], [1, 0], [1, 1]][written]
+    with pytest.raises(AuditError, match="there already"):
+        audit(request)
+    trust = trusts.parse(world.trust.read_bytes())
+    pair = [next((world.candidate / place).glob("*.json")).read_bytes() for place in ("reports", "opinions")]
+    assert replay([*Log.open(world.candidate / "log", trust.log.key).entries(), *pair], trust).voids == ()
+    submitted = witness.recall(home / "auditor.pem.memory", VerifierKey.parse(trust.log.key)).submitted
+    assert set(submitted) == {hashlib.sha256(raw).hexdigest() for raw in pair}
+    assert not list((home / "work").glob("submission*"))
