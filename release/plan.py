@@ -209,6 +209,10 @@ def load(path: Path, kinds: Mapping[str, StepKind]) -> Plan:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PlanError(str(path), (Fault("the file", "TOML", str(error)),)) from None
+    except RecursionError:
+        raise PlanError(str(path), (Fault("the file", "a few tables and lists within each other", "far more"),)) from None
+    except ValueError:  # Python converts no number of thousands of digits
+        raise PlanError(str(path), (Fault("the file", "numbers of at most 64 bits", "a far longer one"),)) from None
     faults: list[Fault] = []
     plan = _plan(Section(table, "", faults), path, kinds)
     if faults:

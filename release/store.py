@@ -13,6 +13,7 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -44,6 +45,7 @@ __all__ = [
     "lock",
     "make_folder",
     "make_private_folder",
+    "open_file",
     "open_new",
     "place_folder",
     "read_file",
@@ -70,6 +72,20 @@ def open_new(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
         yield file
 
 
+def open_file(path: Path) -> BinaryIO:
+    """Open a file for reading; a symbolic link is followed.
+
+    Raises:
+        StoreError: it is no file: a pipe, for one, would hold us for ever.
+        OSError: as the system says.
+    """
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise StoreError(f"could not read {path.name}: it is no file", where=str(path), expected="a file")
+    return file
+
+
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file (hex), read in one pass with little memory.
 
@@ -78,7 +94,7 @@ def file_sha256(path: Path) -> str:
     """
     digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             while chunk := file.read(CHUNK):
                 digest.update(chunk)
     except OSError as error:

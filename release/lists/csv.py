@@ -28,7 +28,10 @@ def read(path: Path, columns: Mapping[str, str]) -> Iterator[Batch]:
     text = (line.decode() + "\n" for _, block in blocks_of_lines(path) for line in block)
     header = next(text, "")
     delimiter = max(",;\t", key=header.count)
-    cells = [cell.strip() for cell in next(csv.reader([header], delimiter=delimiter), [])]
+    try:
+        cells = [cell.strip() for cell in next(csv.reader([header], delimiter=delimiter), [])]
+    except csv.Error:
+        raise _no_csv(path, 1) from None
     places = _places(path, cells, columns)
     reader = csv.reader(text, delimiter=delimiter, strict=True)
     rows: list[tuple[int, list[str]]] = []
@@ -39,8 +42,13 @@ def read(path: Path, columns: Mapping[str, str]) -> Iterator[Batch]:
                 yield from _batches(rows, places, len(cells))
                 rows = []
     except csv.Error:
-        raise ListError("a line of the list file is no CSV", where=f"{path.name}, line {reader.line_num + 1}", code="list-file") from None
+        raise _no_csv(path, reader.line_num + 1) from None
     yield from _batches(rows, places, len(cells))
+
+
+def _no_csv(path: Path, line: int) -> ListError:
+    step = "write it with the line ends of Unix or Windows, and with quotes in pairs"
+    return ListError("a line of the list file is no CSV", where=f"{path.name}, line {line}", next_step=step, code="list-file")
 
 
 def _places(path: Path, header: Sequence[str], columns: Mapping[str, str]) -> dict[str, int]:

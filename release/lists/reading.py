@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from audit_logs.errors import StoreError
+from release import store
 from release.errors import ListError
 
 BLOCK = 4 << 20
@@ -40,7 +42,7 @@ def blocks_of_lines(path: Path) -> Iterator[tuple[int, list[bytes]]]:
     """
     number, rest = 1, b""
     try:
-        with path.open("rb") as file:
+        with store.open_file(path) as file:
             rest = file.read(len(_BOM)).removeprefix(_BOM)
             while block := file.read(BLOCK):
                 whole, end, rest = (rest + block).rpartition(b"\n")
@@ -50,6 +52,8 @@ def blocks_of_lines(path: Path) -> Iterator[tuple[int, list[bytes]]]:
                     number += len(lines)
                 if len(rest) > LONGEST_LINE:
                     raise _bad_line(path, number, "is too long", f"at most {LONGEST_LINE} bytes")
+    except StoreError as error:
+        raise ListError("the list file cannot be read", where=str(path), expected="a file", found=error.what) from error
     except OSError as error:
         raise ListError("the list file cannot be read", where=str(path), found=error.strerror or "an error") from error
     except _BadLineError as bad:

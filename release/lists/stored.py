@@ -127,11 +127,13 @@ class StoredList:
 
         Raises:
             ListError: the list has no such entries, or the index is not the one that was imported.
-            StoreError: it is gone, or others can reach it.
+            StoreError: others can reach it.
         """
         if kind not in self.indexes:
             raise ListError(f"the list has no entries of type {kind}", where=f"list {self.name}", code="list-type")
         path = index_path(self.folder, kind)
+        if not path.exists():
+            raise _damaged(str(path), "the index that was imported", "none")
         store.check_private(path)
         if store.file_sha256(path) != self.indexes[kind]:
             raise _damaged(str(path), "the index that was imported", "another one")

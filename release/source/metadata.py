@@ -8,6 +8,7 @@ written like one, and an empty cell is null.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import re
@@ -17,6 +18,7 @@ from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 
+from release import store
 from release.errors import SourceError
 
 METADATA_NAMES = ("metadata.jsonl", "metadata.csv")
@@ -120,8 +122,8 @@ def _csv_lines(path: Path, name: str) -> Iterator[Record]:
 
 def _lines(path: Path, name: str) -> Iterator[str]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from file
+        with store.open_file(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+            yield from text
     except UnicodeDecodeError as error:
         raise SourceError("the metadata file is not UTF-8", where=name) from error
     except OSError as error:

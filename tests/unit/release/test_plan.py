@@ -165,3 +165,12 @@ def test_the_documentation_names_every_key(tmp_path: Path) -> None:
             known |= {f"{place}.{key}" for key in found[2].split(", ")}
     known -= {"source.columns", "source.columns.declared"}
     assert known | {"step.name", "step.kind", "step.lists"} == documented
+
+
+@pytest.mark.parametrize("text", ["a=" + "[" * 5000, "a=" + "9" * 5000, "a=[" + "{b=" * 5000])
+def test_a_plan_that_exhausts_the_parser_is_one_sentence(tmp_path: Path, text: str) -> None:
+    """Lists thousands deep and numbers of thousands of digits are faults of the file."""
+    path = tmp_path / "plan.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(PlanError, match="the file"):
+        load(path, {})

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audit_logs.errors import Problem, StoreError
+from audit_logs.errors import StoreError
 from release import canary
 from release.cli import run
 from release.errors import ListError
-from release.lists import ImportReport, ImportRequest, ListStore
+from release.lists import ImportReport, ImportRequest, ListStore, StoredList
 from release.match import DigestIndex, NearIndex
 
 TODAY = date(2026, 3, 1)
@@ -279,7 +279,7 @@ def test_a_list_that_vanished_is_told(tmp_path: Path) -> None:
     with pytest.raises(ListError, match="damaged"):
         store.open("known").index("sha256")
     index.unlink()
-    with pytest.raises(Problem, match="does not exist"):
+    with pytest.raises(ListError, match=r"damaged.*found: none"):
         store.open("known").index("sha256")
     (tmp_path / "lists" / "known" / "list.json").write_bytes(b"{}")
     with pytest.raises(ListError, match="damaged"):
@@ -348,3 +348,31 @@ def test_a_store_has_to_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     assert run(["lists", "show"]) == 2
     assert "--store DIR" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("data", ["sha256\rabc\r", "sha256,name\r1,2\r", 'sha256\n"abc\rdef'])
+def test_csv_with_bare_carriage_returns_is_one_sentence(tmp_path: Path, data: str) -> None:
+    """Line ends of old Macs: the line is named, and what to do."""
+    path = tmp_path / "list.csv"
+    path.write_bytes(data.encode())
+    with pytest.raises(ListError) as caught:
+        ListStore(tmp_path / "store").import_file(path, ImportRequest("a-list", date(2026, 1, 1)), date(2026, 1, 2))
+    assert caught.value.code in ("list-file", "list-columns", "list-empty")
+
+
+@pytest.mark.parametrize("name", ["list.txt", "list.csv"])
+def test_a_pipe_for_a_list_does_not_hold_the_import(tmp_path: Path, name: str) -> None:
+    """Nobody will ever write into it."""
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(ListError, match="no file"):
+        ListStore(tmp_path / "store").import_file(tmp_path / name, ImportRequest("a-list", date(2026, 1, 1)), date(2026, 1, 2))
+
+
+def test_a_list_without_one_of_its_indexes_is_damaged(tmp_path: Path) -> None:
+    """It is told as such, with what to do."""
+    bring_in(tmp_path, digest(1, "md5"), "md5")
+    (path,) = tmp_path.rglob("md5.index")
+    path.unlink()
+    with pytest.raises(ListError) as caught:
+        StoredList.open(path.parent).index("md5")
+    assert (caught.value.code, caught.value.next_step) == ("list-damaged", "import the list again")

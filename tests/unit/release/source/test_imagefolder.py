@@ -287,3 +287,12 @@ def test_empty_folders_and_names_that_no_manifest_can_carry_are_refused(tmp_path
             open_folder(tmp_path, request())
         assert "\n" not in str(caught.value)
         (tmp_path / name).rename(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("name", ["metadata.csv", "metadata.jsonl"])
+def test_a_pipe_for_the_metadata_does_not_hold_the_build(tmp_path: Path, name: str) -> None:
+    """Nobody will ever write into it."""
+    fill(tmp_path, "a.png")
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(SourceError, match="metadata file cannot be read"):
+        open_folder(tmp_path, request())
