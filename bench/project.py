@@ -1,0 +1,110 @@
+"""An institution's project to measure on, made by the commands that an institution uses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from bench.pictures import SEED, Listed
+
+ENTRIES = {"md5": 1_000_000, "pdq": 100_000, "url": 100_000}
+NAMES = {"md5": "known-digests", "pdq": "known-pdq", "url": "known-urls"}
+PLAN = """\
+[release]
+name = "example/first-release"
+version = "1.0.0"
+license = "cc0-1.0"
+
+[source]
+path = "{source}"
+parent = "private"
+columns = {{ image = "image", text = "caption", url = "url" }}
+
+[lists]
+store = "lists"
+
+[[step]]
+name = "known-files"
+kind = "exact-hash"
+lists = ["known-digests"]
+
+[[step]]
+name = "near-copies"
+kind = "near-hash"
+lists = ["known-pdq"]
+
+[[step]]
+name = "known-links"
+kind = "url"
+lists = ["known-urls"]
+
+[keys]
+institution = "keys/institution.pem"
+log = "keys/log.pem"
+
+[audit]
+required = 2
+trust = "trust.json"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A folder with keys, trust file and lists; how long each import took, in seconds."""
+
+    folder: Path
+    imports: dict[str, float]
+
+    def plan(self, name: str, source: str) -> Path:
+        """Write a plan for a source (path or glob) with the default settings, and return its path."""
+        path = self.folder / f"{name}.toml"
+        path.write_text(PLAN.format(source=source), encoding="utf-8")
+        return path
+
+
+def start(folder: Path, listed: Listed) -> Project:
+    """Make the project: `release init`, two auditors, list files of realistic size, `release lists import`."""
+    _release("init", str(folder))
+    for organisation in ("auditor-1.example", "auditor-2.example"):
+        card = folder / organisation
+        _release("auditor", "new", str(card), "--organisation", organisation)
+        _release("trust", "add-auditor", str(folder / "trust.json"), str(card / "auditor.json"), "--tier", "matches")
+    _release("build", str(folder / "plan.toml"), "--out", str(folder / "first"))  # six rows: whatever has to be compiled is, after this
+    imports = {}
+    for kind, name in NAMES.items():
+        path = folder / f"{kind}.txt"
+        _write_list(path, kind, getattr(listed, kind))
+        today = datetime.now(UTC).date().isoformat()
+        begin = time.perf_counter()
+        _release(
+            *("lists", "import", str(path), "--name", name, "--vintage", today, "--authority", "Example Authority", "--type", kind),
+            *("--store", str(folder / "lists"), "--replace"),
+        )
+        imports[name] = time.perf_counter() - begin
+    return Project(folder, imports)
+
+
+def _release(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "release", "--format", "quiet", *arguments], check=True)
+
+
+def _write_list(path: Path, kind: str, listed: Iterable[str]) -> None:
+    """Write generated entries, and those that the pictures match, in a drawn order."""
+    draw = np.random.default_rng([SEED, sum(kind.encode())])
+    lines = [*listed, *_generated(kind, ENTRIES[kind], draw)][: ENTRIES[kind]]
+    path.write_text("".join(lines[at] + "\n" for at in draw.permutation(len(lines)).tolist()), encoding="ascii")
+
+
+def _generated(kind: str, count: int, draw: np.random.Generator) -> list[str]:
+    if kind == "url":
+        return [f"https://host-{number % 9973}.example.net/{number:08x}.jpg" for number in range(count)]
+    width = {"md5": 16, "pdq": 32}[kind]
+    text = draw.bytes(width * count).hex()
+    return [text[at : at + 2 * width] for at in range(0, len(text), 2 * width)]
