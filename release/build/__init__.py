@@ -21,7 +21,7 @@ from release.build.candidate import Keys, Screened, assemble
 from release.build.existing import existing
 from release.build.inputs import inputs, remember
 from release.build.places import check_out
-from release.build.prepare import Request, context, prepare, unmet
+from release.build.prepare import Prepared, Request, context, prepare, unmet
 from release.errors import BuildError
 from release.receipt import Receipt
 from release.revise import second_pass
@@ -101,17 +101,22 @@ def build(request: Request, *, clock: Clock = now_utc, progress: Progress = quie
             receipts: Sequence[Receipt] = sorted(done, key=lambda receipt: receipt.unit)
         receipts = second_pass(job, prepared.steps, receipts)
         screened = Screened(receipts, add_up([receipt.tallies for receipt in receipts]), started, clock())
-        try:
-            manifest = assemble(prepared, screened, keys, work)
-        except BuildError as error:
-            if error.code in FINAL:
-                shutil.rmtree(work)  # with its keys and ledger: no other run of this build can end otherwise
-            raise
+        manifest = _assembled(prepared, screened, keys, work)
         remember(request.out, inputs(prepared, manifest.digest, work / "tree"))
         store.place_folder(work / "tree", request.out)
         shutil.rmtree(work)
     removed = {step.name: tally.removed for step, tally in zip(prepared.steps, screened.tallies, strict=True)}
     return Built(request.out, manifest, removed, _by_reason(screened.tallies), warnings, again=False)
+
+
+def _assembled(prepared: Prepared, screened: Screened, keys: Keys, work: Path) -> Manifest:
+    """Assemble the candidate; a refusal that no other run of this build can escape takes the work folder with it, keys and ledger."""
+    try:
+        return assemble(prepared, screened, keys, work)
+    except BuildError as error:
+        if error.code in FINAL:
+            shutil.rmtree(work)
+        raise
 
 
 def _sweep(work: Path) -> None:

@@ -39,13 +39,9 @@ def check_columns(schema: pa.Schema, features: Mapping[str, object], roles: Colu
             found=f"a column {image.leaf!r}",
             next_step="drop or rename that column in the source",
         )
-    for field in schema:
-        if image is not None and field.name == image.name:
-            continue
-        binary = [leaf for leaf, kind in _leaves(field.name, field.type) if kind == pa.binary()]
-        marked = _is_marked(features.get(field.name))
-        if marked or (binary and field.name not in roles.declared.values()):
-            raise _unscreened(field.name, [*binary, field.name][0], where, "images" if marked else "bytes")
+    others = [field for field in schema if image is None or field.name != image.name]
+    for field in others:
+        _check_screened(field, features, roles, where)
     return image
 
 
@@ -60,6 +56,14 @@ def _check_names(schema: pa.Schema, where: str) -> None:
                     found=ascii(path)[:120],
                     next_step="rename the column in the source",
                 )
+
+
+def _check_screened(field: pa.Field, features: Mapping[str, object], roles: ColumnRoles, where: str) -> None:
+    """Refuse a column other than the image column that holds images, or bytes that are no declared digests."""
+    binary = [leaf for leaf, kind in _leaves(field.name, field.type) if kind == pa.binary()]
+    marked = _is_marked(features.get(field.name))
+    if marked or (binary and field.name not in roles.declared.values()):
+        raise _unscreened(field.name, [*binary, field.name][0], where, "images" if marked else "bytes")
 
 
 def _is_marked(feature: object) -> bool:

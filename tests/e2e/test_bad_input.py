@@ -131,7 +131,7 @@ REFUSALS = {
     "an index that others can read": (change_mode("lists/known-digests/sha256.index", 0o604), "not-private"),
     "a damaged index": (flip_a_byte("lists/known-digests/sha256.index"), "list-damaged"),
     "a damaged record": (flip_a_byte("lists/known-digests/list.json"), "list-damaged"),
-    "no index": (remove("lists/known-digests/sha256.index"), "store"),
+    "no index": (remove("lists/known-digests/sha256.index"), "list-damaged"),
     "no record": (remove("lists/known-digests/list.json"), "store"),
 }
 
