@@ -142,8 +142,8 @@ class Matching:
             return claims.skipped(name, f"{self.unable} rows could not be decoded whole, and were not matched against every list")
         ways = "; ".join(dict.fromkeys(map(str, self.applied)))
         used = ", ".join(f"{used.name} of {used.vintage}" for used in self.lists)
-        where = "stored bytes, and every text that is a link or a digest as a whole"
-        return claims.confirmed(name, f"all {self.rows} published rows ({where}) were matched by {ways} against {used}; none is listed")
+        where = "their stored bytes, and every text that is a link or a digest as a whole"
+        return claims.confirmed(name, f"none of the {self.rows} published rows is listed: {where}, by {ways}, against {used}")
 
 
 def matching(own: Sequence[StoredList], case: Examined) -> Matching:
