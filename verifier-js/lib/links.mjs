@@ -23,12 +23,43 @@ function once(link) {
   const host = url?.hostname.replace(/\.$/, "");
   if (!host) return null;
   url.username = url.password = url.hash = "";
-  url.hostname = host;
-  return url.href.replace(/%([0-9a-f]{2})/gi, (escape, digits) => {
-    const character = String.fromCharCode(parseInt(digits, 16));
-    return UNRESERVED.test(character) ? character : escape.toUpperCase();
-  });
+  url.hostname = mappedAddress(host) ?? host;
+  url.search = url.search.slice(1).split("&").filter(Boolean).join("&");
+  return composed(url.href.replace(/%([0-9a-f]{2})/gi, plainEscape));
 }
+
+/** The IPv4 address within an IPv6 host that only wraps one, or null. */
+function mappedAddress(host) {
+  const found = /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/.exec(host);
+  if (!found) return null;
+  const [high, low] = found.slice(1).map((digits) => parseInt(digits, 16));
+  return [high >> 8, high & 255, low >> 8, low & 255].join(".");
+}
+
+/** An escape in its one form: the character itself where it needs none, else upper case. */
+function plainEscape(escape, digits) {
+  const character = String.fromCharCode(parseInt(digits, 16));
+  return UNRESERVED.test(character) ? character : escape.toUpperCase();
+}
+
+/** A link whose escaped letters are in normal form C; what is not UTF-8 stays as it is. */
+function composed(link) {
+  return link
+    .split(/(%[0-7][0-9A-F])/)
+    .map((text, index) => (index % 2 ? text : normalised(text)))
+    .join("");
+}
+
+function normalised(text) {
+  try {
+    return encodeAll(decodeURIComponent(text).normalize("NFC"));
+  } catch {
+    return text;
+  }
+}
+
+/** A text with each character beyond ASCII escaped as UTF-8. */
+const encodeAll = (text) => text.replace(/[^\x00-\x7f]+/gu, encodeURIComponent);
 
 function parsed(link) {
   try {
