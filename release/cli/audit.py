@@ -52,7 +52,10 @@ def audit(output: Output, folder: Path, only_cosign: bool, skip: tuple[str, ...]
     request = workbench.Request(folder=folder, skip=frozenset(skip), workers=os.cpu_count() or 1, **options)
     if only_cosign:
         line = workbench.cosign(request)
-        output.result({"line": line}, f"Cosigned the checkpoint in {folder}.\nNext: the institution runs its `release publish`, `recall` or `record` again.")
+        output.result(
+            {"line": line},
+            f"Cosigned the checkpoint in {folder}.\nNext: the institution runs its `release publish`, `recall` or `record` again.",
+        )
         return 0
     done = workbench.audit(request, meter=_meter(output))
     output.result(_as_json(done), _in_words(done))
