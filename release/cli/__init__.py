@@ -25,7 +25,7 @@ from release.cli._command import CommandGroup
 from release.cli._output import Output, printable, requested
 from release.errors import UsageError
 
-__all__ = ["main", "run"]
+__all__ = ["interrupted", "main", "run"]
 
 COMMANDS = {
     "demo": "Tell the whole story on bundled benign data.",
@@ -89,8 +89,8 @@ root.params.append(
 
 
 @dataclass(slots=True)
-class _Interrupted:
-    """Remembers Ctrl-C: where it falls into a callback from compiled code, another exception comes out of that."""
+class Interrupted:
+    """Remembers Ctrl-C: where it falls into a callback from compiled code, another exception comes out of that, or none."""
 
     seen: bool = False
 
@@ -99,14 +99,23 @@ class _Interrupted:
         self.seen = True
         signal.default_int_handler(number, frame)
 
+    def check(self) -> None:
+        """Interrupt again, if an interrupt was swallowed: pyarrow does so while it looks for pandas.
 
-_interrupted = _Interrupted()
+        Raises:
+            KeyboardInterrupt: there was one.
+        """
+        if self.seen:
+            raise KeyboardInterrupt
+
+
+interrupted = Interrupted()
 
 
 def main() -> NoReturn:
     """Run the command line of this process and end it."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _interrupted)
+        signal.signal(signal.SIGINT, interrupted)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -121,7 +130,7 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return _reader_left()
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001  (the outermost frame: the one place that may)
-        found = KeyboardInterrupt() if _interrupted.seen else error
+        found = KeyboardInterrupt() if interrupted.seen else error
         return _report(_as_problem(found), output, USAGE if isinstance(found, UsageError) else ERROR)
     return code
 

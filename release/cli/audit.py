@@ -63,10 +63,17 @@ def audit(output: Output, folder: Path, only_cosign: bool, skip: tuple[str, ...]
 
 
 def _meter(output: Output) -> Callable[[str, int], AbstractContextManager[Callable[[int], object]]]:
+    from release.cli import interrupted
+
     @contextmanager
     def show(label: str, total: int) -> Iterator[Callable[[int], object]]:
         with output.progress(label, total=total, unit="rows") as bar:
-            yield bar.update
+
+            def tick(rows: int) -> None:
+                interrupted.check()
+                bar.update(rows)
+
+            yield tick
 
     return show
 

@@ -192,13 +192,23 @@ def test_an_interrupt_that_compiled_code_turned_into_another_error_is_an_interru
 
     def callback(_output: Output) -> int | None:
         with contextlib.suppress(KeyboardInterrupt):
-            cli._interrupted(signal.SIGINT, None)
+            cli.interrupted(signal.SIGINT, None)
         raise TypeError
 
-    monkeypatch.setattr(cli._interrupted, "seen", False)
+    monkeypatch.setattr(cli.interrupted, "seen", False)
     install(callback)
     assert cli.run(["demo"]) == 1
     assert capsys.readouterr().err.startswith("release: interrupted;")
+
+
+def test_an_interrupt_that_compiled_code_swallowed_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library that clears every error while it imports another one lets nobody miss that the command was to end."""
+    monkeypatch.setattr(cli.interrupted, "seen", False)
+    cli.interrupted.check()
+    with contextlib.suppress(KeyboardInterrupt):
+        cli.interrupted(signal.SIGINT, None)
+    with pytest.raises(KeyboardInterrupt):
+        cli.interrupted.check()
 
 
 def test_a_wrong_call_is_2(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
