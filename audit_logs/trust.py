@@ -290,4 +290,5 @@ def _count_faults(trust: Trust) -> Iterator[TrustError]:
     )
     for where, low, value, high in rules:
         if not low <= value <= high:
-            yield _fault("trust-threshold", where, f"a number from {low} to {high}", str(value))
+            reach = f"a number from {low} to {high}" if low <= high else "somebody who could reach it, and nobody is named yet"
+            yield _fault("trust-threshold", where, reach, str(value))
