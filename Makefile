@@ -8,7 +8,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet install --constra
 # What decides whether an environment is still the right one; a second run that finds nothing changed installs nothing.
 PINS = pyproject.toml constraints.txt
 
-.PHONY: demo test check bench docs vectors tamper clean
+.PHONY: demo test check bench docs vectors tamper fuzz clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.run
@@ -38,6 +38,9 @@ vectors: $(VENV)/.run
 
 tamper: $(VENV)/.run
 	PYTHONPATH=tests $(BIN)/python -m tamper
+
+fuzz: $(VENV)/.run
+	PYTHONPATH=tests $(BIN)/python -m fuzz.mutation
 
 $(VENV)/.run: $(PINS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with: make PYTHON=python3.x")'
