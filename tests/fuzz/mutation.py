@@ -8,6 +8,7 @@ PYTHONPATH=tests python -m fuzz.mutation [--count N] [--seed S]
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import sys
 from collections.abc import Callable, Mapping
@@ -20,11 +21,13 @@ from audit_logs.errors import Problem
 
 MILLION = 1_000_000
 SHOWN = 20
+STOP = 0.2  # how often a way into a document ends before its leaves
 # What a parser may trip over: signs of JSON, of notes, of encodings, and numbers at their limits.
 TOKENS = (
     *(b"{", b"}", b"[", b"]", b'"', b":", b",", b"\\", b"\\ud800", b"null", b"true", b"-0", b"1e999", b"9007199254740992", b"[" * 200),
     *(b"\n", b"\n\n", b"\r", b"\x00", b"\xff\xff", b"\xed\xa0\x80", b"\xe2\x80\x94 ", b"=", b"+", b"9" * 5000, "\u0661".encode()),
 )
+ODD = (None, True, 0, -1, 1 << 53, 1.5, "", "\0", "\u0661", "\ud800", "=" * 44, "9999-12-31T23:59:60Z", "SHA256:", [], {}, [[]], {"": {}})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +72,30 @@ def mutated(data: bytes, choose: random.Random) -> bytes:
     return data
 
 
+def reshaped(data: bytes, choose: random.Random) -> bytes:
+    """Return a JSON document with one value replaced or member added, in canonical form, so that parsers look inside; others as they are."""
+    try:
+        value = json.loads(data)
+    except ValueError:
+        return data
+    node = value
+    while True:
+        key = choose.choice(list(node) if isinstance(node, dict) else range(len(node)))
+        if not node[key] or not isinstance(node[key], dict | list) or choose.random() < STOP:
+            break
+        node = node[key]
+    node[key] = choose.choice((*ODD, [node[key]], {"a": node[key]}, f"{node[key]}x"))
+    if isinstance(node, dict) and choose.random() < STOP:
+        node[choose.choice(("zz", ""))] = node.pop(key)
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
 def foreign(parser: Parser, count: int, seed: int) -> list[str]:
     """Return which mutations made a parser raise something that is no `Problem`."""
     choose = random.Random(seed)  # noqa: S311 - a mutation is no secret
     found = []
     for number in range(count):
-        data = mutated(choose.choice(parser.corpus), choose)
+        data = choose.choice((mutated, reshaped))(choose.choice(parser.corpus), choose)
         try:
             parser.parse(data)
         except Problem:
