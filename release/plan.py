@@ -21,6 +21,7 @@ FORMATS = ("auto", "parquet", "imagefolder")
 PARENTS = ("public", "private")
 DECLARED_TYPES = ("md5", "sha1", "sha256")
 LARGEST_PLAN = 1 << 20
+SELF_TEST_PIXELS, SELF_TEST_BYTES = 65_536, 65_865  # below this the self-test's own picture could not pass
 
 _OWNER = "[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
 _NUMBER = "(0|[1-9][0-9]{0,8})"
@@ -321,9 +322,9 @@ def _build(build: Section, limits: Section) -> BuildSpec:
         row_group_rows=build.integer("row_group_rows", Range(1, 1 << 20), 128),
         shard_rows=build.integer("shard_rows", Range(1, 1 << 24), 4096),
         limits=Limits(
-            pixels=limits.integer("pixels", Range(1, 1_000_000_000), Limits().pixels),
+            pixels=limits.integer("pixels", Range(SELF_TEST_PIXELS, 1_000_000_000), Limits().pixels),
             frames=limits.integer("frames", Range(1, 10_000), Limits().frames),
-            bytes=limits.integer("bytes", Range(1, 1 << 30), Limits().bytes),
+            bytes=limits.integer("bytes", Range(SELF_TEST_BYTES, 1 << 30), Limits().bytes),
             seconds=limits.integer("seconds", Range(1, 3600), Limits().seconds),
             memory=limits.integer("memory", Range(64 << 20, 64 << 30), Limits().memory),
         ),

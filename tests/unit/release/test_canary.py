@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from release import canary
+from release import canary, plan
 from release.errors import ScreeningError
 from release.fingerprint import CONVENTIONS, Fingerprinter, pdq
 from release.match import DigestIndex, NearIndex
@@ -103,3 +103,9 @@ def test_link_lies_on_a_reserved_host() -> None:
     """No source has the self-test's link by accident."""
     assert canary.DOMAIN.endswith(".example.org")
     assert canary.URL.startswith(f"https://{canary.DOMAIN}/")
+
+
+def test_every_plan_lets_the_self_test_picture_pass() -> None:
+    """The smallest limits that a plan may set are above what the canary itself costs."""
+    assert len(canary.picture()) <= plan.SELF_TEST_BYTES
+    assert canary.pixels().size <= plan.SELF_TEST_PIXELS

@@ -113,6 +113,8 @@ def test_every_fault_is_told_at_once_with_its_place(tmp_path: Path) -> None:
         (("[release]", "[lists]\nmax_age = 90\n[release]"), "a number of days"),
         (("[release]", "[audit]\nrequired = true\n[release]"), "a whole number from 1 to 100, found true"),
         (("[release]", "[limits]\nmemory = 1\n[release]"), "a whole number from 67108864"),
+        (("[release]", "[limits]\nbytes = 100\n[release]"), "a whole number from 65865"),
+        (("[release]", "[limits]\npixels = 100\n[release]"), "a whole number from 65536"),
         (("[release]", "step = 3\n[release]"), ""),
     ],
 )
