@@ -36,6 +36,8 @@ TYPE = BASE + "manifest/v0.1"
 PATH = "release.json"
 LIMIT = 256 * 1024 * 1024
 FILES = ("README.md", "croissant.json")
+SEPARATE = "separate"
+_SEPARATION = f"which rows a step of kind {SEPARATE} let stay, or null without such a step"
 _DECLARED = {"md5", "sha1", "sha256"}
 _IMAGES = {"binary", "struct<bytes:binary>", "struct<bytes:binary,path:string>", "struct<path:string,bytes:binary>"}
 _TEXTS = {"string"}
@@ -173,7 +175,7 @@ class Writer:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All that a release says of its own bytes."""
+    """All that a release says of its own bytes; `separation`: which rows with one signal a `separate` step let stay, None without one."""
 
     name: ReleaseName
     version: Version
@@ -189,6 +191,7 @@ class Manifest:
     shards: tuple[Shard, ...]
     plan_digest: Sha256
     steps: tuple[StepName, ...]
+    separation: Literal["none", "minors", "adults"] | None
     files: tuple[FileEntry, ...]
     writer: Writer
 
@@ -254,6 +257,7 @@ def _check_form(manifest: Manifest) -> None:
     rules = (
         (rows & (rows - 1) == 0 and rows <= _LARGEST_GROUP, "rowGroupRows", "a power of two up to 2^20"),
         (_are_distinct(step.name for step in manifest.steps), "steps", "at least one step, with distinct names"),
+        ((manifest.separation is not None) == any(step.kind == SEPARATE for step in manifest.steps), "separation", _SEPARATION),
         (tuple(entry.path for entry in manifest.files) == FILES, "files", " and ".join(FILES)),
         (_are_distinct(column.name for column in manifest.schema), "schema", "at least one column, with distinct names, not empty"),
         (all(_is_type(column.type) for column in manifest.schema), "schema", "types of SPEC section 3.1"),

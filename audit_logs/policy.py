@@ -86,12 +86,14 @@ def _names(steps: Iterable[tuple[str, str]]) -> str:
 
 
 def _check_counts(step: FilterStep) -> Iterator[Failure]:
-    """Rows in must be rows out, removed and unscreenable; no fingerprint covers more rows than came in; canaries are caught."""
+    """Rows in must be rows out, removed and unscreenable; no other count is above those it is a part of; canaries are caught."""
     total = step.output.rows + step.removed + step.unscreenable
     if step.input.rows != total:
         yield Failure("counts", _place(step), f"{step.input.rows} rows in all", f"{total} rows")
     if any(rows > step.input.rows for rows in step.coverage.values()):
         yield Failure("counts", f"{_place(step)}, coverage", f"at most {step.input.rows} rows", "more")
+    if step.kept_low_quality > step.output.rows:
+        yield Failure("counts", f"{_place(step)}, keptLowQuality", f"at most {step.output.rows} rows", str(step.kept_low_quality))
     test = step.self_test
     if test.caught != test.planted or (step.lists and not test.planted):
         expected = f"all of {test.planted} canaries caught" if test.planted else "at least one canary planted"

@@ -45,7 +45,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class StepSummary:
-    """A filtering step with the counts and lists that the institution claims."""
+    """A filtering step with the counts, the lists and the override that the institution claims."""
 
     name: str
     kind: str
@@ -54,6 +54,8 @@ class StepSummary:
     rows_out: int
     removed: int
     unscreenable: int
+    kept_low_quality: int
+    override: str
     covers: str
     lists: tuple[ListUse, ...]
 
@@ -88,6 +90,7 @@ class Report:
         verdict: `verified`, `stale`, `incomplete`, `withdrawn` or `failed`.
         release: the release's name, "" where it is not known.
         root: the release root in hex; rows: the number of rows.
+        separation: which rows with one signal a `separate` step let stay; None without such a step.
         failures: why the verdict is not `verified`.
         not_proven: sentences in plain words.
         seen: what to remember of the log for the next verification; None where the log did not hold.
@@ -98,6 +101,7 @@ class Report:
     version: str
     root: str
     rows: int
+    separation: str | None
     steps: tuple[StepSummary, ...]
     opinions: tuple[OpinionSummary, ...]
     freshness: Freshness | None
@@ -135,7 +139,7 @@ class Report:
 
     def as_json(self) -> Mapping[str, Any]:
         """Return the object that `--format json` prints."""
-        names = ("verdict", "release", "version", "root", "rows", "steps", "opinions", "freshness", "failures", "facts")
+        names = ("verdict", "release", "version", "root", "rows", "separation", "steps", "opinions", "freshness", "failures", "facts")
         document = {name: fields.write(getattr(self, name)) for name in names}
         return document | {"notProven": list(self.not_proven)}
 

@@ -23,6 +23,7 @@ from audit_logs.fields import (
     Count,
     Date,
     Digest,
+    Flag,
     Label,
     Organisation,
     Positive,
@@ -69,26 +70,22 @@ class Boundary:
 
 
 @dataclass(frozen=True, slots=True)
-class ListUse:
-    """A list that a step matched against; `entries` counts each type, `commitment` is that of SPEC.md section 17."""
+class AuditorList:
+    """A list that was matched against; `entries` counts each type, `partial`: its file was broken, and only a part of it could be read."""
 
     name: Label
     authority: Text
     vintage: Date
     vintage_from: Literal["file", "declared"]
     entries: Mapping[str, Count]
-    commitment: Sha256
+    partial: Flag
 
 
 @dataclass(frozen=True, slots=True)
-class AuditorList:
-    """A list that an auditor matched against, without a commitment."""
+class ListUse(AuditorList):
+    """A list that a step matched against; `commitment` is that of SPEC.md section 17."""
 
-    name: Label
-    authority: Text
-    vintage: Date
-    vintage_from: Literal["file", "declared"]
-    entries: Mapping[str, Count]
+    commitment: Sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +108,12 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class FilterStep:
-    """What one step did, as the institution claims (section 9.1)."""
+    """What one step did, as the institution claims (section 9.1).
+
+    Attributes:
+        kept_low_quality: rows that the step gave on although their picture has too little detail to be matched.
+        override: the institution's reason for going on although the step removed more rows than the plan's cap; "" where it did not.
+    """
 
     step: StepId
     parameters: Mapping[str, object]
@@ -120,6 +122,8 @@ class FilterStep:
     output: Boundary
     removed: Count
     unscreenable: Count
+    kept_low_quality: Count
+    override: Text
     lists: tuple[ListUse, ...]
     coverage: Mapping[str, Count]
     covers: Literal["stored", "declared", "pixels"]

@@ -11,6 +11,7 @@ from audit_logs.folder import OUTSIDE_THE_PROOF, is_tolerated
 from audit_logs.replay import CandidateState
 from audit_logs.report import Fact, Failure, Report, StepSummary, verdict_of
 from audit_logs.seen import Seen, SeenTrust
+from audit_logs.statement import ListUse
 
 PROVEN = "proven here"
 CLAIMS = {
@@ -30,6 +31,12 @@ CLAIMS = {
     "no-listed-row": "No published row matches a list of the auditor's own.",
 }
 """What a confirmed claim of an audit report means."""
+SEPARATIONS = {
+    "none": "rows with either signal were removed",
+    "minors": "rows with both signals, and those with the adult signal alone, were removed",
+    "adults": "rows with both signals, and those with the signal of a minor alone, were removed",
+}
+"""What a manifest's member `separation` means."""
 _GIBIBYTE = 1 << 30
 
 
@@ -43,6 +50,7 @@ def tell(case: Case, failures: tuple[Failure, ...]) -> Report:
         version=manifest.version if manifest else "",
         root=manifest.root if manifest else "",
         rows=manifest.rows if manifest else 0,
+        separation=manifest.separation if manifest else None,
         steps=_steps(candidate) if candidate else (),
         opinions=policy.summarise(candidate, case.weighed) if candidate else (),
         freshness=case.freshness,
@@ -73,6 +81,8 @@ def _steps(candidate: CandidateState) -> tuple[StepSummary, ...]:
             rows_out=step.output.rows,
             removed=step.removed,
             unscreenable=step.unscreenable,
+            kept_low_quality=step.kept_low_quality,
+            override=step.override,
             covers=step.covers,
             lists=step.lists,
         )
@@ -124,13 +134,25 @@ def _claimed(case: Case) -> Iterator[Fact]:
         return
     label = f"claimed by {candidate.entry.organisation}"
     for step in _steps(candidate):
-        lists = ", ".join(f"{used.name} of {used.vintage} by {used.authority} ({_entries(used.entries)})" for used in step.lists)
-        counts = f"{step.rows_in} rows in, {step.removed} removed, {step.unscreenable} not screenable, {step.rows_out} out"
-        yield Fact(label, f"Step {step.order}, {step.name} ({step.kind}, {step.covers}): {counts}{f'; lists: {lists}' if lists else ''}.")
+        yield Fact(label, f"Step {step.order}, {step.name} ({step.kind}, {step.covers}): {'; '.join(_step(step))}.")
+    separation = established(case.manifest).separation
+    if separation is not None:
+        yield Fact(label, f"Separation of depictions of minors from adult sexual content: {SEPARATIONS[separation]}.")
 
 
-def _entries(entries: object) -> str:
-    return ", ".join(f"{count} {name}" for name, count in sorted(entries.items())) if isinstance(entries, dict) else ""
+def _step(step: StepSummary) -> Iterator[str]:
+    """Yield what the institution claims of a step."""
+    counts = f"{step.rows_in} rows in, {step.removed} removed, {step.unscreenable} not screenable, {step.rows_out} out"
+    yield f"{counts}, {step.kept_low_quality} of these with too little detail to be matched"
+    if step.override:
+        yield f"it removed more rows than the plan's cap, and the institution went on for this reason: {step.override}"
+    if step.lists:
+        yield "lists: " + ", ".join(map(_list, step.lists))
+
+
+def _list(used: ListUse) -> str:
+    entries = ", ".join(f"{count} {name}" for name, count in sorted(used.entries.items()))
+    return f"{used.name} of {used.vintage} by {used.authority} ({entries}{'; only a part of it could be read' if used.partial else ''})"
 
 
 def _not_proven(case: Case) -> Iterator[str]:

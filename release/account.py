@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +22,21 @@ HIDING = 100  # of the rows that others can see are missing, at most one in this
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What one step did with the rows that reached it; `unscreenable` by reason, `coverage` by fingerprint."""
+    """What one step did with the rows that reached it.
+
+    Attributes:
+        entered: rows that reached it.
+        removed: rows that it removed.
+        unscreenable: rows that it could not screen, by reason.
+        coverage: rows that had it, by fingerprint.
+        kept_low_quality: rows that it kept although their picture has too little detail to be matched.
+    """
 
     entered: int
     removed: int
     unscreenable: Mapping[str, int]
     coverage: Mapping[str, int]
+    kept_low_quality: int = 0
 
     @property
     def left(self) -> int:
@@ -79,7 +88,7 @@ def judge(steps: Sequence[Step], rows: Rows) -> Judgement:
         alive[gone] = False
         unscreenable = Counter(verdicts.reason[row] for row in gone.tolist() if verdicts.status[row] == UNSCREENABLE)
         removed = int((verdicts.status[gone] == REMOVED).sum())
-        tallies.append(Tally(entered, removed, dict(unscreenable), dict(verdicts.coverage)))
+        tallies.append(Tally(entered, removed, dict(unscreenable), dict(verdicts.coverage), verdicts.kept_low_quality))
     return Judgement(step_of, status, reason, which_list, tuple(tallies))
 
 
@@ -87,7 +96,7 @@ def _with_problems(verdicts: Verdicts, rows: Rows) -> Verdicts:
     status, reason, which_list = verdicts.status.copy(), list(verdicts.reason), list(verdicts.which_list)
     for row, problem in rows.problems.items():
         status[row], reason[row], which_list[row] = UNSCREENABLE, problem, ""
-    return Verdicts(status=status, reason=reason, which_list=which_list, coverage=verdicts.coverage)
+    return replace(verdicts, status=status, reason=reason, which_list=which_list)
 
 
 def _check(verdicts: Verdicts, n: int, name: str) -> None:
@@ -109,6 +118,7 @@ def add_up(shards: Sequence[Sequence[Tally]]) -> tuple[Tally, ...]:
             removed=sum(tally.removed for tally in step),
             unscreenable=_sum(tally.unscreenable for tally in step),
             coverage=_sum(tally.coverage for tally in step),
+            kept_low_quality=sum(tally.kept_low_quality for tally in step),
         )
         for step in zip(*shards, strict=True)
     )
@@ -122,7 +132,7 @@ def _sum(counts: object) -> dict[str, int]:
 
 
 def check_balance(source_rows: int, tallies: Sequence[Tally], kept: int) -> None:
-    """Check `rows in = kept + removed + unscreenable` for each step and the whole.
+    """Check `rows in = kept + removed + unscreenable` for each step and the whole, and that no step kept more of low quality than it kept.
 
     Raises:
         BuildError: the counts do not balance; nothing may be signed.
@@ -131,6 +141,8 @@ def check_balance(source_rows: int, tallies: Sequence[Tally], kept: int) -> None
     for number, tally in enumerate(tallies, 1):
         if tally.entered != entering or tally.left < 0:
             raise _unbalanced(f"step {number}", entering, tally.entered)
+        if tally.kept_low_quality > tally.left:
+            raise _unbalanced(f"step {number}, kept at low quality", tally.left, tally.kept_low_quality)
         entering = tally.left
     if entering != kept:
         raise _unbalanced("the whole", entering, kept)

@@ -15,7 +15,7 @@ from audit_logs.report import Freshness, OpinionSummary, Report
 from audit_logs.statement import AuditReport, FilterStep, ListUse
 from release.history import history
 from release.page import Html, bar, bullets, document, element, join, section, table
-from release.wording import NOT_PROVEN, UNSCREENABLE
+from release.wording import LOW_QUALITY, NOT_PROVEN, UNSCREENABLE
 
 _VERDICTS = {
     "verified": "every check that the publisher's tool made held",
@@ -87,9 +87,11 @@ def _funnel(report: Report) -> Html:
     items = [element("li", f"Source: {first:,} rows", bar(first, first))]
     for step in report.steps:
         gone = f"{step.removed:,} removed, {step.unscreenable:,} unscreenable"
-        label = f"{step.order}. {step.name} ({step.kind}): {gone}; {step.rows_out:,} rows left"
-        items.append(element("li", label, bar(step.rows_out, first)))
-    return section("Rows by step", element("ol", *items, class_="funnel"), element("p", UNSCREENABLE, class_="soft"))
+        left = f"{step.rows_out:,} rows left, {step.kept_low_quality:,} of these kept at low quality"
+        over = f"; it removed more than the plan's cap, and the publisher went on for this reason: {step.override}" if step.override else ""
+        items.append(element("li", f"{step.order}. {step.name} ({step.kind}): {gone}; {left}{over}", bar(step.rows_out, first)))
+    remarks = (element("p", UNSCREENABLE, class_="soft"), element("p", LOW_QUALITY, class_="soft"))
+    return section("Rows by step", element("ol", *items, class_="funnel"), *remarks)
 
 
 def _lists(steps: list[FilterStep], now: datetime) -> Html:
@@ -102,7 +104,7 @@ def _lists(steps: list[FilterStep], now: datetime) -> Html:
 def _list(used: ListUse, step: FilterStep, now: datetime) -> tuple[str, ...]:
     vintage = day(used.vintage)
     at_use, today = (instant(step.finished_on).date() - vintage).days, (now.date() - vintage).days
-    entries = ", ".join(f"{count:,} {name}" for name, count in sorted(used.entries.items()))
+    entries = ", ".join(f"{count:,} {name}" for name, count in sorted(used.entries.items())) + (" (a part only)" if used.partial else "")
     source = "from the list" if used.vintage_from == "file" else "declared"
     return used.name, used.authority, f"{used.vintage} ({source})", f"{at_use} days when used, {today} when this page was written", entries
 

@@ -23,6 +23,11 @@ UNSCREENABLE = (
     "Counts are given for each step and for the whole only."
 )
 
+LOW_QUALITY = (
+    "A picture of low quality has too little detail for a perceptual hash to be compared. Where a plan keeps such pictures, "
+    "each step tells how many it gave on without a comparison that means anything."
+)
+
 WITHDRAWAL = (
     "A version is never changed. A fault is mended in a new version; a version that must no longer be used is withdrawn by a signed entry "
     "in the log, after which verification ends with the verdict withdrawn. Old copies learn of it only from a fresh log."

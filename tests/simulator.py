@@ -301,6 +301,7 @@ class Simulator:
             shards=shards,
             plan_digest=digest("plan"),
             steps=(StepName("known-files", "exact-hash"), StepName("near-copies", "near-hash")),
+            separation=None,
             files=files,
             writer=Writer("simulator", "0.1.0", "none"),
         )
@@ -338,7 +339,11 @@ class Simulator:
             output=Boundary(digest(f"C{order}"), rows_out),
             removed=removed,
             unscreenable=unscreenable,
-            lists=(ListUse("known", "authority.example", "2026-02-01", "file", {"md5": 12}, digest(f"list {order}")),),
+            kept_low_quality=0,
+            override="",
+            lists=(
+                ListUse("known", "authority.example", "2026-02-01", "file", {"md5": 12}, partial=False, commitment=digest(f"list {order}")),
+            ),
             coverage={"md5": rows_in},
             covers="stored",
             self_test=SelfTest(3, 3, 1),
@@ -383,7 +388,7 @@ class Simulator:
         return sealed
 
     def _report(self) -> AuditReport:
-        own = AuditorList("own", "authority.example", "2026-02-20", "file", {"md5": 12})
+        own = AuditorList("own", "authority.example", "2026-02-20", "file", {"md5": 12}, partial=False)
         return AuditReport(
             candidate=self._candidate_digest(),
             scope=Scope(("matches", "rows"), "full", "all", (own,), 0, f"{ORIGIN}\n3\n", self.trust.digest),

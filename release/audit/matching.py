@@ -207,4 +207,5 @@ def _auditor_list(stored: StoredList, entries: dict[str, int]) -> AuditorList:
         vintage=stored.vintage.isoformat(),
         vintage_from="file" if stored.vintage_from == "file" else "declared",
         entries=dict(sorted(entries.items())),
+        partial=stored.partial,
     )

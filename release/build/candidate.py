@@ -145,6 +145,7 @@ def _manifest(prepared: Prepared, screened: Screened, pin: SourcePin, uses: Mapp
         shards=shards,
         plan_digest=plan.digest,
         steps=tuple(StepName(name=step.name, kind=step.kind) for step in prepared.steps),
+        separation=facts.separation,
         files=tuple(_file(tree, name) for name in manifests.FILES),
         writer=Writer(name=this_tool().name, version=this_tool().version, parquet=table.PARQUET_WRITER),
     )
@@ -159,7 +160,14 @@ def _facts(prepared: Prepared, screened: Screened, pin: SourcePin, uses: Mapping
     plan = prepared.plan
     steps = tuple(
         StepFacts(
-            step.name, step.kind, step.covers, step.parameters.canonical(), uses[step.name], tally.removed, sum(tally.unscreenable.values())
+            name=step.name,
+            kind=step.kind,
+            covers=step.covers,
+            parameters=step.parameters.canonical(),
+            lists=uses[step.name],
+            removed=tally.removed,
+            unscreenable=sum(tally.unscreenable.values()),
+            kept_low_quality=tally.kept_low_quality,
         )
         for step, tally in zip(prepared.steps, screened.tallies, strict=True)
     )
@@ -216,6 +224,8 @@ class _StepStatements:
             output=boundaries[number],
             removed=tally.removed,
             unscreenable=sum(tally.unscreenable.values()),
+            kept_low_quality=tally.kept_low_quality,
+            override="",
             lists=self.uses[step.name],
             coverage=tally.coverage,
             covers=step.covers,

@@ -12,9 +12,11 @@ from collections.abc import Iterable, Iterator
 
 from audit_logs.card import configs
 from audit_logs.manifest import SourcePin
+from audit_logs.statement import ListUse
+from audit_logs.telling import SEPARATIONS
 from release.build.facts import Facts, StepFacts
 from release.markup import code, words, yaml_text
-from release.wording import NOT_PROVEN, UNSCREENABLE, WITHDRAWAL
+from release.wording import LOW_QUALITY, NOT_PROVEN, UNSCREENABLE, WITHDRAWAL
 
 _SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B", "10B<n<100B", "100B<n<1T")
 _LARGEST_SIZE = "n>1T"
@@ -115,20 +117,29 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]
 def _removed(facts: Facts) -> Iterator[str]:
     yield "## What was removed"
     yield ""
-    yield from _table(("step", "kind", "rows in", "removed", "unscreenable", "rows left"), _flow(facts))
+    yield from _table(("step", "kind", "rows in", "removed", "unscreenable", "rows left", "of these kept at low quality"), _flow(facts))
     yield ""
     yield f"{UNSCREENABLE} No list of removed rows exists outside sealed evidence, and none will be published."
+    yield ""
+    yield f"{LOW_QUALITY}"
+    for step in facts.steps:
+        if step.override:
+            yield ""
+            yield f"Step {words(step.name)} removed more rows than the plan's cap. The publisher went on for this reason: {words(step.override)}"
+    if facts.separation is not None:
+        yield ""
+        yield f"Separation of depictions of minors from adult sexual content: {SEPARATIONS[facts.separation]}."
 
 
 def _flow(facts: Facts) -> Iterator[tuple[str, ...]]:
     rows = facts.source.rows
     for number, step in enumerate(facts.steps, 1):
         left = rows - step.removed - step.unscreenable
-        counts = (rows, step.removed, step.unscreenable, left)
+        counts = (rows, step.removed, step.unscreenable, left, step.kept_low_quality)
         yield (f"{number}. {words(step.name)}", words(step.kind), *(f"{count:,}" for count in counts))
         rows = left
     whole = (facts.source.rows, sum(step.removed for step in facts.steps), sum(step.unscreenable for step in facts.steps), facts.rows)
-    yield ("**whole**", "", *(f"**{count:,}**" for count in whole))
+    yield ("**whole**", "", *(f"**{count:,}**" for count in whole), "")
 
 
 def _lists(facts: Facts) -> Iterator[str]:
@@ -147,13 +158,17 @@ def _lists(facts: Facts) -> Iterator[str]:
                 words(used.authority),
                 used.vintage,
                 {"file": "the list itself", "declared": "the institution's word"}[used.vintage_from],
-                ", ".join(f"{count:,} {words(kind)}" for kind, count in sorted(used.entries.items())),
+                ", ".join(f"{count:,} {words(kind)}" for kind, count in sorted(used.entries.items())) + _part(used),
             )
             for step, used in rows
         ),
     )
     yield ""
     yield "The lists are no part of this release; each attestation carries a keyed commitment to what was used."
+
+
+def _part(used: ListUse) -> str:
+    return " (only a part of the list: its file was broken)" if used.partial else ""
 
 
 def _fingerprints(facts: Facts) -> Iterator[str]:

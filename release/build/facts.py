@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from audit_logs.manifest import Field, Shard, SourcePin
 from audit_logs.statement import ListUse, Tool
@@ -16,7 +17,10 @@ from release.plan import Columns
 
 @dataclass(frozen=True, slots=True)
 class StepFacts:
-    """One step: its name and kind, what its verdicts cover, its canonical parameters, its lists, and its public counts."""
+    """One step: its name and kind, what its verdicts cover, its canonical parameters, its lists, and its public counts.
+
+    `override` is the institution's reason for going on although the step removed more rows than the plan's cap.
+    """
 
     name: str
     kind: str
@@ -25,11 +29,13 @@ class StepFacts:
     lists: tuple[ListUse, ...]
     removed: int
     unscreenable: int
+    kept_low_quality: int = 0
+    override: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the card and the Croissant description tell."""
+    """What the card and the Croissant description tell; `separation` as in the manifest."""
 
     name: str
     version: str
@@ -43,3 +49,4 @@ class Facts:
     policy: Policy
     auditors: tuple[str, ...]
     tool: Tool
+    separation: Literal["none", "minors", "adults"] | None = None

@@ -149,6 +149,7 @@ def list_uses(step: Step, commitments: Mapping[str, str]) -> tuple[ListUse, ...]
             vintage=used.vintage.isoformat(),
             vintage_from="file" if used.vintage_from == "file" else "declared",
             entries={kind: count for kind, count in sorted(used.entries.items()) if count},
+            partial=used.partial,
             commitment=commitments[used.name],
         )
         for used in step.lists

@@ -168,7 +168,15 @@ class ListStore:
                 index = new_index(kind, gathered.take(kind), reserved(kind))
                 index.save(index_path(staging, kind))
                 counts[kind], indexes[kind] = len(index), store.file_sha256(index_path(staging, kind))
-            record = Record(request.name, request.authority, request.vintage.isoformat(), "declared", counts, indexes)
+            record = Record(
+                name=request.name,
+                authority=request.authority,
+                vintage=request.vintage.isoformat(),
+                vintage_from="declared",
+                partial=False,  # a file that breaks in the middle is refused
+                entries=counts,
+                indexes=indexes,
+            )
             store.write_file(staging / RECORD, record.encode(), private=True)
             store.swap_folder(staging, self.path / request.name)
         finally:

@@ -13,7 +13,7 @@ import numpy as np
 
 from audit_logs import canonical, fields
 from audit_logs.errors import FormatError
-from audit_logs.fields import BASE, Count, Date, Label, Sha256, Text
+from audit_logs.fields import BASE, Count, Date, Flag, Label, Sha256, Text
 from release import store
 from release.errors import ListError
 from release.lists.entries import Entries
@@ -27,12 +27,13 @@ CHUNK = 65_536  # entries
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The content of `list.json`; `indexes` has the sha256 of each type's index file."""
+    """The content of `list.json`; `indexes` has the sha256 of each type's index file, `partial` as in `StoredList`."""
 
     name: Label
     authority: Text
     vintage: Date
     vintage_from: Text
+    partial: Flag
     entries: Mapping[str, Count]
     indexes: Mapping[str, Sha256]
 
@@ -51,6 +52,7 @@ class StoredList:
         authority: who vouches for it.
         vintage: the day as of which it holds.
         vintage_from: `file` or `declared`.
+        partial: its file was broken in the middle, and the part that could be read was accepted.
         entries: distinct entries by type.
         indexes: sha256 (hex) of each type's index file.
         digest: sha256 (hex) of its record, and so of everything in it.
@@ -61,6 +63,7 @@ class StoredList:
     authority: str
     vintage: date
     vintage_from: str
+    partial: bool
     entries: Mapping[str, int]
     indexes: Mapping[str, str]
     digest: str
@@ -92,6 +95,7 @@ class StoredList:
             authority=record.authority,
             vintage=fields.day(record.vintage),
             vintage_from=record.vintage_from,
+            partial=record.partial,
             entries=dict(record.entries),
             indexes=dict(record.indexes),
             digest=hashlib.sha256(data).hexdigest(),

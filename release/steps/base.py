@@ -57,12 +57,14 @@ class Verdicts:
         reason: why a row is unscreenable, else "".
         which_list: the first list of the plan that a removed row matched, else "".
         coverage: for each fingerprint that the step uses, how many of the rows still in had it.
+        kept_low_quality: how many of the rows still in it keeps although their picture has too little detail to be matched.
     """
 
     status: npt.NDArray[np.uint8]
     reason: list[str]
     which_list: list[str]
     coverage: dict[str, int]
+    kept_low_quality: int = 0
 
 
 class Step(Protocol):

@@ -122,6 +122,10 @@ def _nameless_column(manifest: Document) -> None:
     manifest |= {"schema": [{"name": "", "type": "string"}], "columns": _roles()}
 
 
+def _separate(which: object) -> Change:
+    return lambda m: (m["steps"].append({"kind": "separate", "name": "apart"}), m.update(separation=which))
+
+
 def _hub(manifest: Document) -> None:
     manifest["source"] |= {"kind": "hub", "locator": "example/source", "revision": "ab" * 20}
 
@@ -218,6 +222,14 @@ _MANIFESTS: dict[str, tuple[str, Change, str]] = {
     "step-name-upper-case": ("manifest", _set("steps", 0, "name")("Known"), "a step's name in upper case"),
     "steps-of-one-name": ("manifest", _set("steps", 1, "name")("known-files"), "two steps of one name"),
     "no-steps": ("manifest", _set("steps")([]), "no step"),
+    "separation-none": (OK, _separate("none"), "a separating step that let no row with one signal stay"),
+    "separation-minors": (OK, _separate("minors"), "a separating step that let rows of minors alone stay"),
+    "separation-adults": (OK, _separate("adults"), "a separating step that let rows of adult content alone stay"),
+    "separation-missing": ("manifest", lambda m: m.pop("separation"), "null must be said"),
+    "separation-unknown": ("manifest", _separate("both"), "rows with both signals never stay"),
+    "separation-text": ("manifest", _separate(""), "an empty text is no null"),
+    "separation-without-step": ("manifest", _set("separation")("minors"), "no step separates"),
+    "separation-untold": ("manifest", _separate(None), "a step separates, and the manifest does not say what stayed"),
     "row-group-rows-3": ("manifest", _set("rowGroupRows")(3), "row groups whose size is no power of two"),
     "row-group-rows-2-21": ("manifest", _set("rowGroupRows")(1 << 21), "row groups larger than 2^20"),
     "column-twice": ("manifest", lambda m: m["schema"].append(m["schema"][0]), "two columns of one name"),

@@ -363,6 +363,14 @@ _VERDICTS: dict[str, tuple[Callable[[], Case], str]] = {
         "the last step gave on fewer rows than the release has",
     ),
     "self-test": (_early("self-test", step1=_in_part("selfTest", caught=2)), "a canary was missed"),
+    "kept-low-quality": (
+        _before(step1=_step(keptLowQuality=6, override="the source doubled"), step2=_list(partial=True), verdict="verified"),
+        "a weaker release is told of, and no fault: all rows of a step kept at low quality, a cap overridden, a part of a list",
+    ),
+    "kept-low-quality-above-output": (
+        _early("counts", step1=_step(keptLowQuality=7)),
+        "more rows kept at low quality than rows that the step gave on",
+    ),
     "list-age": (_early("list-age", trust=lambda t: t["steps"][1].update(maxListAgeDays=27)), "a list of 28 days where 27 are allowed"),
     "list-age-at-the-limit": (
         _before(verdict="verified", trust=lambda t: t["steps"][1].update(maxListAgeDays=28)),

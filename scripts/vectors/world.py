@@ -224,7 +224,13 @@ def make_step(manifest: Document, order: int, *counts: int) -> Document:
     """Return the predicate of a step: rows in, rows out, removed, unscreenable."""
     rows_in, rows_out, removed, unscreenable = counts
     step = manifest["steps"][order - 1]
-    entry = {"authority": "authority.example", "commitment": digest(f"list {order}"), "entries": {"md5": 12}, "name": "known"}
+    entry = {
+        "authority": "authority.example",
+        "commitment": digest(f"list {order}"),
+        "entries": {"md5": 12},
+        "name": "known",
+        "partial": False,
+    }
     return {
         "conventions": [],
         "coverage": {"md5": rows_in},
@@ -232,8 +238,10 @@ def make_step(manifest: Document, order: int, *counts: int) -> Document:
         "decoder": "",
         "finishedOn": "2026-03-01T09:00:00Z",
         "input": {"commitment": digest(f"C({order - 1})"), "rows": rows_in},
+        "keptLowQuality": 0,
         "lists": [entry | {"vintage": "2026-02-01", "vintageFrom": "file"}],
         "output": {"commitment": digest(f"C({order})"), "rows": rows_out},
+        "override": "",
         "parameters": {},
         "planDigest": manifest["planDigest"],
         "removed": removed,
@@ -247,7 +255,7 @@ def make_step(manifest: Document, order: int, *counts: int) -> Document:
 
 def make_report(candidate: str, trust: str) -> Document:
     """Return the predicate of an audit report without objections."""
-    own = {"authority": "authority.example", "entries": {"md5": 12}, "name": "own", "vintage": "2026-02-20", "vintageFrom": "file"}
+    own = {"authority": "authority.example", "entries": {"md5": 12}, "name": "own", "partial": False, "vintage": "2026-02-20"}
     return {
         "candidate": candidate,
         "claims": [{"claim": "no published row matches the auditor's lists", "detail": "", "result": "confirmed"}],
@@ -258,7 +266,7 @@ def make_report(candidate: str, trust: str) -> Document:
             "canaries": 0,
             "checkpoint": f"{ORIGIN}\n3\n",
             "draw": "all",
-            "lists": [own],
+            "lists": [own | {"vintageFrom": "file"}],
             "source": "full",
             "tiers": ["matches", "rows"],
             "trust": trust,
@@ -317,6 +325,7 @@ def make_manifest(version: str, previous: Document | None, files: dict[str, byte
         "rows": 5,
         "schema": [{"name": "caption", "type": "string"}],
         "columns": {"declared": {}, "image": None, "text": "caption", "url": None},
+        "separation": None,
         "shards": shards,
         "source": {
             "files": [],

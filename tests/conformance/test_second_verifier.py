@@ -10,6 +10,7 @@ import random
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,7 @@ import pytest
 from simulator import NOW, MemoryFiles, Simulator
 
 from audit_logs.report import Report
+from audit_logs.statement import FilterStep
 from audit_logs.verify import verify
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -172,6 +174,25 @@ def test_the_command_verifies_a_folder(tmp_path: Path) -> None:
     card.unlink()
     card.symlink_to("release.json")
     assert command(*asked, "--now", "2026-03-01T12:00:00Z")[:2] == (1, ["folder-link"])
+
+
+def weakened(step: FilterStep) -> FilterStep:
+    """Return what a step says whose plan keeps poor pictures, whose cap was overridden, and one of whose lists is a part."""
+    lists = tuple(replace(used, partial=True) for used in step.lists)
+    return replace(step, kept_low_quality=3, override="the source had doubled", lists=lists)
+
+
+def test_the_command_tells_what_weakens_a_release(tmp_path: Path) -> None:
+    """For every step: rows kept at low quality, an override with its reason, lists of which it had a part."""
+    simulator = Simulator()
+    simulator.bend[FilterStep] = weakened
+    trust = simulator.finish().write_to(tmp_path / "release")
+    asked = ("node", SECOND / "cli.mjs", "verify", tmp_path / "release", "--trust", trust, "--now", "2026-03-01T12:00:00Z")
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["separation"]) == (0, None)
+    assert [(step["keptLowQuality"], step["override"]) for step in document["steps"]] == [(3, "the source had doubled")] * 2
+    assert done.stdout.count("3 of them at low quality; of list known it had a part only; it removed more than its cap") == 2
 
 
 def test_the_state_of_one_verifier_serves_the_other(tmp_path: Path) -> None:

@@ -86,9 +86,13 @@ const MANIFEST = all(
     shards: list(SHARD),
     planDigest: form.sha256,
     steps: all(list(object({ name: form.plainName, kind: text }), 1), rule("distinct names", (steps) => distinct(steps.map(({ name }) => name)))),
+    separation: orNull(oneOf("none", "minors", "adults")),
     files: all(list(object(file)), rule("README.md, croissant.json", (files) => files.map((entry) => entry.path).join() === "README.md,croissant.json")),
     writer: object({ name: text, version: text, parquet: text }),
   }),
+  rule("separation told of a step of kind separate, and of no other", ({ steps, separation }) =>
+    steps.some(({ kind }) => kind === "separate") === (separation !== null),
+  ),
   rule("each column in one role at most", ({ columns }) => distinct(roles(columns))),
   rule("roles of columns of the schema, each of a type that fits", areScreened),
 );

@@ -37,6 +37,7 @@ export function makeReport(facts, problems) {
     version: manifest?.version ?? "",
     root: manifest?.root ?? "",
     rows: manifest?.rows ?? 0,
+    separation: manifest?.separation ?? null,
     steps: isBelieved ? candidate.predicate.steps.map((digest) => stepSummary(facts.state.steps.get(digest).predicate)) : [],
     opinions: isBelieved ? opinionSummaries(facts) : [],
     freshness: isBelieved ? freshness(facts) : null,
@@ -55,12 +56,14 @@ const freshness = (facts) => ({
   witnesses: facts.times.size,
 });
 
-const stepSummary = ({ step, input, output, removed, unscreenable, covers, lists }) => ({
+const stepSummary = ({ step, input, output, removed, unscreenable, keptLowQuality, override, covers, lists }) => ({
   ...step,
   rowsIn: input.rows,
   rowsOut: output.rows,
   removed,
   unscreenable,
+  keptLowQuality,
+  override,
   covers,
   lists,
 });
@@ -86,8 +89,22 @@ function labelledFacts(facts) {
     ...confirmedClaims(facts).map(([text, organisations]) => ({ label: `checked by ${organisations.join(", ")}`, text })),
     ...candidate.predicate.steps
       .map((digest) => state.steps.get(digest).predicate)
-      .map(({ step, input, output }) => ({ label: claimedBy, text: `step ${step.name} took in ${input.rows} rows and gave on ${output.rows}` })),
+      .map((predicate) => ({ label: claimedBy, text: stepClaim(predicate) })),
+    ...(manifest.separation === null ? [] : [{ label: claimedBy, text: `minors apart from adult content: ${SEPARATIONS[manifest.separation]}` }]),
   ];
+}
+
+/** What `separation` in a manifest says of the rows that have one of the two signals. */
+const SEPARATIONS = {
+  none: "no row with either signal was let through",
+  minors: "of the rows with a signal, only those of minors alone were let through",
+  adults: "of the rows with a signal, only those of adult content alone were let through",
+};
+
+function stepClaim({ step, input, output, keptLowQuality, override, lists }) {
+  const parts = lists.filter(({ partial }) => partial).map(({ name }) => `; of list ${name} it had a part only`);
+  const reason = override === "" ? "" : `; it removed more than its cap, which was overridden because: ${override}`;
+  return `step ${step.name} took in ${input.rows} rows and gave on ${output.rows}, ${keptLowQuality} of them at low quality${parts.join("")}${reason}`;
 }
 
 /** The claims that the reports of counted opinions confirm, and whose reports. */

@@ -11,7 +11,7 @@ const { anything, count, date, keyId, list, map, object, oneOf, plainName, posit
 const tool = object({ name: text, version: text, codeDigest: sha256 });
 const boundary = object({ commitment: sha256, rows: count });
 const counts = map(text, count);
-const auditorsList = { name: plainName, authority: text, vintage: date, vintageFrom: oneOf("file", "declared"), entries: counts };
+const auditorsList = { name: plainName, authority: text, vintage: date, vintageFrom: oneOf("file", "declared"), entries: counts, partial: form.boolean };
 const digest = object({ sha256 });
 const input = object({ digest, uri: form.path });
 
@@ -23,6 +23,8 @@ const STEP = object({
   output: boundary,
   removed: count,
   unscreenable: count,
+  keptLowQuality: count,
+  override: text,
   lists: list(object({ ...auditorsList, commitment: sha256 })),
   coverage: counts,
   covers: oneOf("stored", "declared", "pixels"),

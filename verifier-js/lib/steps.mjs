@@ -34,9 +34,10 @@ function balance(manifest, steps) {
     [steps[0].input.rows === manifest.source.rows, "counts", steps[0].step.name, "the rows of the source"],
     [steps.at(-1).output.rows === manifest.rows, "counts", steps.at(-1).step.name, "the rows of the release"],
   ];
-  for (const { step, input, output, removed, unscreenable, coverage } of steps) {
+  for (const { step, input, output, removed, unscreenable, keptLowQuality, coverage } of steps) {
     checks.push([input.rows === output.rows + removed + unscreenable, "counts", step.name, "every row kept, removed or unscreenable"]);
     checks.push([Object.values(coverage).every((rows) => rows <= input.rows), "counts", step.name, "no coverage above the rows"]);
+    checks.push([keptLowQuality <= output.rows, "counts", step.name, "no more kept at low quality than kept"]);
   }
   return checks;
 }

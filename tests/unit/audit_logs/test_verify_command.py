@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ from audit_logs import note, seen, statement
 from audit_logs.cli import main
 from audit_logs.fields import time_text
 from audit_logs.keys import generate
+from audit_logs.manifest import Manifest, StepName
+from audit_logs.statement import FilterStep
+from audit_logs.trust import Trust
 
 ROOT = Path(__file__).resolve().parents[3]
 CLOCK = ["--now", time_text(NOW)]
@@ -54,6 +58,42 @@ def test_json_has_the_documented_members(released: Path, capsys: pytest.CaptureF
     assert document["verdict"] == "failed"
     assert {failure["code"] for failure in document["failures"]} == {"file-size", "file-digest"}
     assert set(document["failures"][0]) == {"code", "where", "expected", "found"}
+
+
+def weakened(step: FilterStep) -> FilterStep:
+    """Return what a step says whose plan keeps poor pictures, whose cap was overridden, and one of whose lists is a part."""
+    lists = tuple(replace(used, partial=True) for used in step.lists)
+    return replace(step, kept_low_quality=3, override="the source had doubled", lists=lists)
+
+
+def separated(manifest: Manifest) -> Manifest:
+    """Return a manifest whose second step separates, and let rows of minors alone stay."""
+    return replace(manifest, steps=(manifest.steps[0], StepName("apart", "separate")), separation="minors")
+
+
+def _one_step(trust: Trust) -> Trust:
+    """Return a trust file that requires the first step alone, and lets its key sign others."""
+    return replace(trust, steps=trust.steps[:1], build=tuple(sorted({*trust.build, *trust.steps[0].keys})))
+
+
+def test_what_weakens_a_release_is_told_with_its_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rows kept at low quality, a cap that was overridden, a list of which only a part could be read: for each step, in words and in JSON."""
+    simulator = Simulator()
+    simulator.trust = _one_step(simulator.trust)
+    simulator.bend |= {FilterStep: weakened, Manifest: separated}
+    simulator.finish().write_to(tmp_path / "release")
+    assert run("verify", tmp_path / "release") == 0
+    out = capsys.readouterr().out
+    assert out.count("3 of these with too little detail to be matched") == 2
+    assert out.count("went on for this reason: the source had doubled") == 2
+    assert out.count("12 md5; only a part of it could be read") == 2
+    assert "rows with both signals, and those with the adult signal alone, were removed" in out
+    assert run("verify", tmp_path / "release", "--format", "json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["separation"] == "minors"
+    assert [(step["keptLowQuality"], step["override"], step["lists"][0]["partial"]) for step in document["steps"]] == [
+        (3, "the source had doubled", True)
+    ] * 2
 
 
 def test_quiet_says_nothing(released: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,7 @@ def rows(n: int, problems: Mapping[int, str] | None = None) -> Rows:
     return Rows(n=n, batch=nothing, fingerprints=nothing, problems=problems or {})
 
 
-def step(name: str, status: list[int], reason: list[str] | None = None) -> Any:
+def step(name: str, status: list[int], reason: list[str] | None = None, kept_low_quality: int = 0) -> Any:
     """Return a step that gives these verdicts whatever it sees."""
     n = len(status)
     verdicts = Verdicts(
@@ -30,6 +30,7 @@ def step(name: str, status: list[int], reason: list[str] | None = None) -> Any:
         reason=reason or ["" if one != UNSCREENABLE else "no-pixels" for one in status],
         which_list=["a-list" if one == REMOVED else "" for one in status],
         coverage={"md5": n},
+        kept_low_quality=kept_low_quality,
     )
     return SimpleNamespace(name=name, screen=lambda _rows, _alive: verdicts)
 
@@ -48,6 +49,13 @@ def test_a_row_that_the_source_could_not_deliver_is_never_kept() -> None:
     assert judged.status.tolist() == [KEPT, UNSCREENABLE]
     assert judged.reason == ["", "bad-path"]
     assert judged.tallies[0].unscreenable == {"bad-path": 1}
+
+
+def test_rows_kept_at_low_quality_are_counted_with_their_step() -> None:
+    """The step says how many it kept without a comparison that means anything, the first step too, whose verdicts are corrected."""
+    poor = step("near", [KEPT, KEPT, KEPT], kept_low_quality=2)
+    judged = judge([poor, step("two", [KEPT, KEPT, KEPT]), poor], rows(3, {2: "bad-path"}))
+    assert [tally.kept_low_quality for tally in judged.tallies] == [2, 0, 2]
 
 
 def test_a_source_problem_is_not_mistaken_for_a_hit() -> None:
@@ -86,6 +94,7 @@ def test_counts_balance_whatever_the_steps_say(verdicts: list[list[int]]) -> Non
         (10, [Tally(9, 0, {}, {})], 9),
         (10, [Tally(10, 1, {}, {}), Tally(10, 0, {}, {})], 10),
         (1, [Tally(1, 1, {"x": 1}, {})], 0),
+        (3, [Tally(3, 1, {}, {}, kept_low_quality=3)], 2),
     ],
 )
 def test_a_row_that_is_lost_or_doubled_stops_the_build(source: int, tallies: list[Tally], kept: int) -> None:
@@ -96,9 +105,9 @@ def test_a_row_that_is_lost_or_doubled_stops_the_build(source: int, tallies: lis
 
 def test_shards_add_up_step_by_step() -> None:
     """The tallies of the whole are the sums of those of its shards, reasons and coverage included."""
-    one = [Tally(4, 1, {"truncated": 1}, {"pdq": 3})]
+    one = [Tally(4, 1, {"truncated": 1}, {"pdq": 3}, kept_low_quality=2)]
     two = [Tally(2, 0, {"truncated": 1, "crashed": 1}, {"pdq": 0})]
-    assert add_up([one, two]) == (Tally(6, 1, {"crashed": 1, "truncated": 2}, {"pdq": 3}),)
+    assert add_up([one, two]) == (Tally(6, 1, {"crashed": 1, "truncated": 2}, {"pdq": 3}, kept_low_quality=2),)
 
 
 @pytest.mark.parametrize(("missing", "listed", "allowed"), [(0, 0, True), (100, 1, True), (99, 1, False), (1000, 3, True), (3, 3, False)])

@@ -57,6 +57,8 @@ def _step(order: int, name: str, kind: str, rows: tuple[int, int, int], used: Li
         output=Boundary(SHA, before - removed - unscreenable),
         removed=removed,
         unscreenable=unscreenable,
+        kept_low_quality=0,
+        override="",
         lists=(used,),
         coverage={"md5": before, "pdq-full": before - 3},
         covers="pixels" if kind == "near-hash" else "stored",
@@ -74,7 +76,7 @@ def _entry(index: int, organisation: str, predicate: Predicate, subject: Subject
 
 
 def _audit(text: str) -> AuditReport:
-    used = AuditorList("own-list", text, "2026-02-01", "file", {"md5": 9000})
+    used = AuditorList("own-list", text, "2026-02-01", "file", {"md5": 9000}, partial=False)
     return AuditReport(
         candidate=SHA,
         scope=Scope(("matches", "rows"), "full", "all", (used,), 0, "checkpoint", SHA),
@@ -89,7 +91,7 @@ def _audit(text: str) -> AuditReport:
 
 def _report(text: str = "Example Foundation") -> Report:
     """Return a verified report on two steps and two auditors, one of whom is silent, with `text` wherever a stranger may write."""
-    lists = [ListUse(f"known-{kind}", text, "2026-01-31", "file", {kind: 1200}, SHA) for kind in ("md5", "pdq")]
+    lists = [ListUse(f"known-{kind}", text, "2026-01-31", "file", {kind: 1200}, partial=False, commitment=SHA) for kind in ("md5", "pdq")]
     steps = [
         _step(1, "known-files", "exact-hash", (40_000, 310, 12), lists[0]),
         _step(2, "near-copies", "near-hash", (39_678, 2_904, 41), lists[1]),
@@ -109,6 +111,7 @@ def _report(text: str = "Example Foundation") -> Report:
         shards=(),
         plan_digest=SHA,
         steps=tuple(StepName(step.step.name, step.step.kind) for step in steps),
+        separation=None,
         files=(FileEntry("README.md", 1, SHA), FileEntry("croissant.json", 1, SHA)),
         writer=Writer("vetted-release", "0.1.0", "pyarrow"),
     )
@@ -146,6 +149,7 @@ def _around(manifest: Manifest, steps: list[FilterStep], text: str) -> Report:
         version=manifest.version,
         root=manifest.root,
         rows=manifest.rows,
+        separation=manifest.separation,
         steps=tuple(_summary(step) for step in steps),
         opinions=(
             OpinionSummary(ORGANISATIONS[0], "PASSED", "unqualified", "matches", counts=True, reason=""),
@@ -166,7 +170,9 @@ def _around(manifest: Manifest, steps: list[FilterStep], text: str) -> Report:
 
 def _summary(step: FilterStep) -> StepSummary:
     rows = (step.input.rows, step.output.rows, step.removed, step.unscreenable)
-    return StepSummary(step.step.name, step.step.kind, step.step.order, *rows, step.covers, step.lists)
+    return StepSummary(
+        step.step.name, step.step.kind, step.step.order, *rows, step.kept_low_quality, step.override, step.covers, step.lists
+    )
 
 
 class _Reader(HTMLParser):

@@ -23,7 +23,7 @@ from release.ledger import POSITIONS
 from release.rows import KeyedTree, dataset_root, tree_root
 
 KEY = bytes(range(32))
-LISTS = (AuditorList("a-list", "Somebody", "2026-01-01", "declared", {"md5": 1}),)
+LISTS = (AuditorList("a-list", "Somebody", "2026-01-01", "declared", {"md5": 1}, partial=False),)
 
 
 def tier(tmp_path: Any, rows: list[tuple[int, bytes, bool]]) -> OpenedTier:

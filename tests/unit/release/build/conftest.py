@@ -30,7 +30,7 @@ def _shard(split: str, index: int, count: int) -> Shard:
 def facts() -> Facts:
     """Return the facts of two splits in three shards, made by two steps with one list each."""
     lists = [
-        ListUse(name, authority, "2026-01-31", source, {"pdq": 1200, "md5": 7}, _SHA)
+        ListUse(name, authority, "2026-01-31", source, {"pdq": 1200, "md5": 7}, partial=False, commitment=_SHA)
         for name, authority, source in (("known-digests", "Example Foundation", "file"), ("known-pdq", "example.org", "declared"))
     ]
     return Facts(

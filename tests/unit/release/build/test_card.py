@@ -155,3 +155,23 @@ def test_any_text_is_plain_words_or_one_code_span(text: str) -> None:
     """Nothing foreign ends its own code span, its line or its cell."""
     assert re.fullmatch(r"`[^`|\n\r]+`", code(text))
     assert re.fullmatch(r"`[^`|\n\r]+`|[\w ,'()-]+", words(text))
+
+
+def test_the_card_tells_what_weakens_the_screening(facts: Facts) -> None:
+    """Rows kept at low quality, an override with its reason, a list of which only a part was read, rows with one signal that stayed."""
+    steps = (
+        replace(facts.steps[0], override="the *source* doubled"),
+        replace(facts.steps[1], kept_low_quality=17, lists=tuple(replace(used, partial=True) for used in facts.steps[1].lists)),
+    )
+    _, body = _split(card(replace(facts, steps=steps, separation="adults")))
+    assert "| 2. near-copies | near-hash | 155 | 2 | 3 | 150 | 17 |" in body
+    assert "went on for this reason: `the *source* doubled`" in body
+    assert body.count("only a part of the list: its file was broken") == 1
+    assert "rows with both signals, and those with the signal of a minor alone, were removed" in body
+
+
+def test_the_card_of_a_release_without_weakness_names_none(facts: Facts) -> None:
+    """Zeros are said, and nothing that did not happen."""
+    _, body = _split(card(facts))
+    assert "| 2. near-copies | near-hash | 155 | 2 | 3 | 150 | 0 |" in body
+    assert not any(text in body for text in ("went on for this reason", "only a part", "Separation of"))
