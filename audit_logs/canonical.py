@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import NoReturn
 
 from audit_logs.errors import FormatError
@@ -46,34 +46,19 @@ def decode(data: bytes, *, where: str, limit: int) -> dict[str, object]:
     if len(data) > limit:
         raise FormatError("a document is too large", where=where, expected=f"at most {limit} bytes", found=f"{len(data)} bytes")
     try:
-        value = _parse(data)
+        value = json.loads(data.decode(), object_pairs_hook=_object, parse_int=_integer, parse_float=_fraction, parse_constant=_fraction)
         canonical = encode(value)
     except FormatError as problem:
-        raise FormatError(problem.what, where=where, expected=problem.expected, found=problem.found) from None
+        raise problem.recast(FormatError, where=where) from None
+    except (ValueError, RecursionError) as problem:
+        found = {UnicodeDecodeError: "not UTF-8", RecursionError: "deep nesting"}.get(type(problem), "a syntax error")
+        raise FormatError("a document is not JSON", where=where, expected="one JSON object in UTF-8", found=found) from None
     if canonical != data:
-        raise FormatError(
-            "a document is not in its one legal form",
-            where=where,
-            expected="the RFC 8785 form of its value",
-            found=f"a difference at byte {_first_difference(canonical, data)}",
-        )
+        differing = (at for at, (one, other) in enumerate(zip(canonical, data, strict=False)) if one != other)
+        found = f"a difference at byte {next(differing, 'after its last')}"
+        raise FormatError("a document is not in its one legal form", where=where, expected="the RFC 8785 form of its value", found=found)
     if not isinstance(value, dict):
         raise FormatError("a document is not an object", where=where, expected="an object")
-    return value
-
-
-def members(value: object, names: Collection[str], *, where: str) -> dict[str, object]:
-    """Return an object after checking that it has exactly the members named.
-
-    Raises:
-        FormatError: it is no object, lacks a member, or has another one.
-    """
-    if not isinstance(value, dict):
-        raise FormatError("a value is not an object", where=where, expected="an object")
-    missing = sorted(set(names) - value.keys())
-    if missing or len(value) != len(names):
-        found = f"no member {missing[0]}" if missing else f"{len(value)} members"
-        raise FormatError("an object has other members than it must", where=where, expected=", ".join(sorted(names)), found=found)
     return value
 
 
@@ -120,21 +105,6 @@ def _in_range(number: int) -> int:
     return int(number)
 
 
-def _parse(data: bytes) -> object:
-    try:
-        text = data.decode("utf-8")
-        return json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_int=_integer,
-            parse_float=_fraction,
-            parse_constant=_fraction,
-        )
-    except (ValueError, RecursionError) as problem:
-        kind = {UnicodeDecodeError: "not UTF-8", RecursionError: "deep nesting"}.get(type(problem), "a syntax error")
-        raise FormatError("a document is not JSON", expected="one JSON object in UTF-8", found=kind) from None
-
-
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     value = dict(pairs)
     if len(value) != len(pairs):
@@ -151,11 +121,6 @@ def _integer(digits: str) -> int:
 
 def _fraction(_: str) -> NoReturn:
     _refuse("a number is no integer", _INTEGER)
-
-
-def _first_difference(one: bytes, other: bytes) -> int:
-    pairs = zip(one, other, strict=False)
-    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def _refuse(what: str, expected: str) -> NoReturn:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from audit_logs.errors import Failure
 from audit_logs.manifest import Manifest, Shard
-from audit_logs.report import Failure
 
 PATH = "README.md"
 LIMIT = 1024 * 1024
@@ -32,6 +32,5 @@ def check_card(manifest: Manifest, data: bytes) -> Iterator[Failure]:
     if start < 1 or lines[start:end] != wanted:
         yield Failure("card-head", PATH, "a head that ends in the data files of the manifest", "another one")
     elif not all(_LINE.fullmatch(line) for line in lines[1:start]):
-        yield Failure(
-            "card-head", PATH, "license, size_categories, task_categories, source_datasets and tags, nothing else", "another line"
-        )
+        known = "license, size_categories, task_categories, source_datasets and tags, nothing else"
+        yield Failure("card-head", PATH, known, "another line")

@@ -1,4 +1,4 @@
-"""What one verification is given, and what its sections have established so far. It lives as long as one call of `verify`."""
+"""What one verification is given, and what its sections have established so far. It lives as long as one call of `verify`, and its report."""
 
 from __future__ import annotations
 
@@ -7,18 +7,27 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias, TypeVar
 
-from audit_logs.errors import VerificationError
+from audit_logs.errors import Failure, VerificationError
 from audit_logs.files import FileInfo, Files
 from audit_logs.manifest import Manifest
 from audit_logs.note import SignedCheckpoint, VerifierKey
 from audit_logs.policy import Weighed
 from audit_logs.replay import CandidateState, State
-from audit_logs.report import Failure, Freshness
 from audit_logs.seen import Seen
 from audit_logs.trust import Trust
 
 T = TypeVar("T")
 ExtraChecks: TypeAlias = Callable[[Manifest, Files], Iterable[Failure]]
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How old the quorum's cosignatures are, in seconds (None: no quorum), and how old they may be."""
+
+    age_seconds: int | None
+    limit_seconds: int
+    quorum: int
+    witnesses: int
 
 
 @dataclass(slots=True)
@@ -28,8 +37,8 @@ class Case:
     files: Files
     trust_bytes: bytes
     now: datetime
-    seen: Seen | None
-    extra_checks: ExtraChecks | None
+    seen: Seen | None = None
+    extra_checks: ExtraChecks | None = None
     listing: dict[str, FileInfo] = field(default_factory=dict)
     trust: Trust | None = None
     signed: SignedCheckpoint | None = None
@@ -50,12 +59,12 @@ class Case:
         """
         info = self.listing.get(path)
         if info is None or info.special:
-            found = "none" if info is None else info.special
-            raise VerificationError("a file is missing", where=path, expected="a file", found=found, code="folder-missing")
+            failure = Failure("folder-missing", path, "a file", info.special if info else "none")
+            raise failure.problem(VerificationError, "a file is missing")
         data = self.files.read(path, info.size) if info.size <= limit else b""
         if len(data) != info.size:
-            expected = f"at most {limit} bytes, as many as when it was listed"
-            raise VerificationError("a file is too large, or changes", where=path, expected=expected, found="others", code="file-size")
+            failure = Failure("file-size", path, f"at most {limit} bytes, as many as when it was listed", "others")
+            raise failure.problem(VerificationError, "a file is too large, or changes")
         return data
 
 

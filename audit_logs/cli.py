@@ -21,16 +21,10 @@ from audit_logs.fields import instant
 from audit_logs.files import FolderFiles
 from audit_logs.history import history
 from audit_logs.note import VerifierKey
-from audit_logs.report import Failure, Report
+from audit_logs.report import Report
+from audit_logs.telling import as_json, human, printable, tell
 from audit_logs.verify import verify
 
-_MEANINGS = {
-    "verified": "everything that can be checked here holds",
-    "failed": "do not use this release",
-    "withdrawn": "this was a release; it has been recalled, so do not use it",
-    "incomplete": "what is here holds, but something that your trust file asks for is missing",
-    "stale": "everything holds, but nobody you trust has confirmed it recently",
-}
 _EXAMPLES = """examples:
   python -m audit_logs verify street-scenes --trust trust.json
   python -m audit_logs verify street-scenes --trust trust.json --format json
@@ -145,9 +139,9 @@ def _verify(options: _Options) -> int:
     remembered = None if place is None or not place.exists() else _read_state(place)
     report = verify(FolderFiles(options.folder), chosen.data, now=options.now, seen=remembered)
     if options.format == "json":
-        print(json.dumps(report.as_json(), indent=2, ensure_ascii=True))
+        print(json.dumps(as_json(tell(report)), indent=2, ensure_ascii=True))
     elif options.format == "human":
-        print(human(report))
+        print(human(tell(report)))
     new = report.seen if report.verdict == "verified" and report.seen != remembered else None
     try:  # the verdict does not depend on whether anything can be remembered
         _pin(chosen, report)
@@ -183,44 +177,7 @@ def _remember(folder: Path, place: Path | None, state: bytes) -> None:
 
 
 def _warn(text: str) -> None:
-    print(f"audit_logs: {_printable(text)}", file=sys.stderr)
-
-
-def human(report: Report) -> str:
-    """Return a report in plain words: the verdict, who stands behind which fact, and what is not proven."""
-    name = f"{report.release} {report.version}".strip() or "this release"
-    lines = [f"{report.verdict.upper()}: {name}", f"  {_MEANINGS[report.verdict]}."]
-    if report.failures:
-        lines += ["", "Why it is not verified:", *(f"  {_plain(failure)}" for failure in report.failures)]
-    label = ""
-    for fact in report.facts:
-        if fact.label != label:
-            label = fact.label
-            lines += ["", f"{label[0].upper()}{label[1:]}:"]
-        lines.append(f"  {fact.text}")
-    freshness = report.freshness
-    if freshness is not None and freshness.age_seconds is not None:
-        lines += ["", f"Freshness: {freshness.quorum} witnesses signed the log {_age(freshness.age_seconds)} ago or later."]
-    lines += ["", "Not proven:", *(f"  {text}" for text in report.not_proven)]
-    return "\n".join(_printable(line) for line in lines)
-
-
-def _printable(line: str) -> str:
-    """Return a line without control characters: a terminal obeys them, and some of the words are a stranger's."""
-    return line if line.isprintable() else ascii(line)
-
-
-def _plain(failure: Failure) -> str:
-    parts = (("expected", failure.expected), ("found", failure.found))
-    details = "; ".join(f"{name} {value}" for name, value in parts if value)
-    return f"{failure.where or 'release'}: {details or 'a check failed'} [{failure.code}]"
-
-
-def _age(seconds: int) -> str:
-    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} seconds"
+    print(f"audit_logs: {printable(text)}", file=sys.stderr)
 
 
 def _show(options: _Options) -> int:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import struct
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from audit_logs import canonical
 from audit_logs.errors import FormatError, VerificationError
+from audit_logs.fields import KEYID
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -29,24 +30,6 @@ P256 = "p256"
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 _KEYID_PREFIX = "SHA256:"
-
-
-class Signer(Protocol):
-    """Something that signs: a key file, a hardware token, a remote service.
-
-    `sign` returns an Ed25519 signature of 64 bytes, or an ECDSA signature in DER over SHA-256 of the data.
-    """
-
-    @property
-    def public(self) -> PublicKey:
-        """The key that verifies what is signed."""
-
-    @property
-    def keyid(self) -> str:
-        """Its key id."""
-
-    def sign(self, data: bytes) -> bytes:
-        """Return the signature of some bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +85,6 @@ class PublicKey:
         pem = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
         return cls(kind, raw, pem, keyid_from_digest(hashlib.sha256(blob).digest()), key)
 
-    @property
-    def identity(self) -> bytes:
-        """Bytes that two keys share if and only if they are one key, however each is written."""
-        return self.kind.encode() + b":" + self.raw
-
     def verify(self, signature: bytes, data: bytes) -> None:
         """Check a signature.
 
@@ -116,14 +94,13 @@ class PublicKey:
         try:
             if isinstance(self._key, ed25519.Ed25519PublicKey):
                 self._key.verify(signature, data)
-                legal = True
-            else:
-                self._key.verify(signature, data, ec.ECDSA(hashes.SHA256()))
-                legal = _low_s(signature) == signature
+                return
+            self._key.verify(signature, data, ec.ECDSA(hashes.SHA256()))
+            if low_s(signature) == signature:
+                return
         except (InvalidSignature, ValueError):
-            legal = False
-        if not legal:
-            raise VerificationError("a signature does not hold", where=self.keyid, code="bad-signature")
+            pass
+        raise VerificationError("a signature does not hold", where=self.keyid, code="bad-signature")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,51 +141,30 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
-def seal(payload: bytes, signer: Signer) -> Envelope:
-    """Return the envelope of a payload, signed.
-
-    Raises:
-        FormatError: the bundle would be larger than a log entry may be.
-        VerificationError: the signer gave a signature that its own key does not verify, or another key's id.
-    """
-    signature = signer.sign(pae(PAYLOAD_TYPE, payload))
-    if signer.public.kind == P256:
-        signature = _low_s(signature)
-    sealed = Envelope(payload, signer.keyid, signature, _bundle(payload, signer.keyid, signature))
-    sealed.verify(signer.public)  # a token's fault is found here, and not by the verifiers of a published release
-    if len(sealed.raw) > MAX_BUNDLE:
-        raise FormatError("a bundle is too large for the log", expected=f"at most {MAX_BUNDLE} bytes", found=f"{len(sealed.raw)} bytes")
-    return sealed
-
-
 def parse(raw: bytes, *, where: str) -> Envelope:
     """Return the envelope that a bundle's bytes hold, without verifying its signature.
 
     Raises:
         FormatError: section 8 does not hold.
     """
-    bundle = canonical.members(
-        canonical.decode(raw, where=where, limit=MAX_BUNDLE), ("dsseEnvelope", "mediaType", "verificationMaterial"), where=where
-    )
-    dsse = canonical.members(bundle["dsseEnvelope"], ("payload", "payloadType", "signatures"), where=f"{where} dsseEnvelope")
-    signatures = dsse["signatures"]
-    if not isinstance(signatures, list) or len(signatures) != 1:
-        raise FormatError("an envelope does not have one signature", where=where, expected="exactly one signature")
-    signed = canonical.members(signatures[0], ("keyid", "sig"), where=f"{where} signatures")
-    keyid = signed["keyid"]
-    if not isinstance(keyid, str):
-        raise FormatError("a key id is no text", where=where, expected="SHA256:<base64>")
-    keyid_digest(keyid, where=where)
-    payload = canonical.decode_base64(dsse["payload"], where=f"{where} payload")
-    signature = canonical.decode_base64(signed["sig"], where=f"{where} sig")
-    # Media type, payload type and hint have one right value each: the bundle we would write has it.
-    if _bundle(payload, keyid, signature) != raw:
-        raise FormatError(
-            "a bundle is not of the one kind",
-            where=where,
-            expected=f"mediaType {MEDIA_TYPE}, payloadType {PAYLOAD_TYPE}, hint equal to keyid",
-        )
-    return Envelope(payload, keyid, signature, raw)
+    match canonical.decode(raw, where=where, limit=MAX_BUNDLE):
+        case {"dsseEnvelope": {"payload": str(text), "signatures": [{"keyid": str(keyid), "sig": str(sig)}]}}:
+            keyid_digest(keyid, where=where)
+            payload = canonical.decode_base64(text, where=f"{where} payload")
+            signature = canonical.decode_base64(sig, where=f"{where} sig")
+            # Media type, payload type and hint have one right value each, and there are no other members: the bundle we would write has it.
+            if bundle(payload, keyid, signature) == raw:
+                return Envelope(payload, keyid, signature, raw)
+    expected = f"dsseEnvelope, mediaType {MEDIA_TYPE}, payloadType {PAYLOAD_TYPE}, one signature, hint equal to keyid, nothing else"
+    raise FormatError("a bundle is not of the one kind", where=where, expected=expected)
+
+
+def bundle(payload: bytes, keyid: str, signature: bytes) -> bytes:
+    """Return the bytes of the bundle that carries a signed payload."""
+    signatures = [{"keyid": keyid, "sig": base64.b64encode(signature).decode()}]
+    dsse = {"payload": base64.b64encode(payload).decode(), "payloadType": PAYLOAD_TYPE, "signatures": signatures}
+    material = {"publicKey": {"hint": keyid}}
+    return canonical.encode({"dsseEnvelope": dsse, "mediaType": MEDIA_TYPE, "verificationMaterial": material})
 
 
 def keyid_from_digest(digest: bytes) -> str:
@@ -222,10 +178,9 @@ def keyid_digest(keyid: str, *, where: str = "key id") -> bytes:
     Raises:
         FormatError: it is not `SHA256:` and 43 characters of base64.
     """
-    digest = canonical.decode_base64(keyid.removeprefix(_KEYID_PREFIX) + "=", where=where)
-    if len(digest) != 32 or keyid_from_digest(digest) != keyid:
-        raise FormatError("a key id is not a fingerprint", where=where, expected="SHA256: and 43 characters of base64")
-    return digest
+    if not re.fullmatch(KEYID, keyid):
+        raise FormatError("a key id is not a fingerprint", where=where, expected="SHA256: and 43 characters of base64", code="malformed")
+    return base64.b64decode(keyid.removeprefix(_KEYID_PREFIX) + "=")
 
 
 def keyid8(keyid: str) -> str:
@@ -237,21 +192,7 @@ def keyid8(keyid: str) -> str:
     return keyid_digest(keyid).hex()[:8]
 
 
-def _bundle(payload: bytes, keyid: str, signature: bytes) -> bytes:
-    return canonical.encode(
-        {
-            "dsseEnvelope": {
-                "payload": base64.b64encode(payload).decode(),
-                "payloadType": PAYLOAD_TYPE,
-                "signatures": [{"keyid": keyid, "sig": base64.b64encode(signature).decode()}],
-            },
-            "mediaType": MEDIA_TYPE,
-            "verificationMaterial": {"publicKey": {"hint": keyid}},
-        }
-    )
-
-
-def _low_s(signature: bytes) -> bytes:
+def low_s(signature: bytes) -> bytes:
     """Return an ECDSA signature in strict DER with s <= n/2; s and n - s are both valid, so one spelling has to be the legal one."""
     r, s = decode_dss_signature(signature)
     return encode_dss_signature(r, min(s, abs(P256_ORDER - s)))
@@ -262,6 +203,5 @@ def _ssh_strings(*parts: bytes) -> bytes:
 
 
 def _no_key(where: str) -> FormatError:
-    return FormatError(
-        "this is no public key that is used here", where=where, expected="Ed25519 or ECDSA P-256, as SubjectPublicKeyInfo in PEM"
-    )
+    expected = "Ed25519 or ECDSA P-256, as SubjectPublicKeyInfo in PEM"
+    return FormatError("this is no public key that is used here", where=where, expected=expected)

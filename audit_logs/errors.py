@@ -14,6 +14,11 @@ Every leaf has a stable code. A message says what, where, expected, found and wh
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TypeVar
+
+P = TypeVar("P", bound="Problem")
+
 
 class Problem(Exception):  # noqa: N818  (the field's word is "problem"; leaves end in Error)
     """Something is wrong, and a person has to know what, where, and what to do.
@@ -42,13 +47,37 @@ class Problem(Exception):  # noqa: N818  (the field's word is "problem"; leaves 
 
     def __str__(self) -> str:
         """Return the whole story in one line."""
-        parts = [self.what]
-        parts += [
-            f"{name}: {value}"
-            for name, value in (("where", self.where), ("expected", self.expected), ("found", self.found), ("next", self.next_step))
-            if value
-        ]
-        return "; ".join(parts) + f" [{self.code}]"
+        parts = (("where", self.where), ("expected", self.expected), ("found", self.found), ("next", self.next_step))
+        return "; ".join([self.what, *(f"{name}: {value}" for name, value in parts if value)]) + f" [{self.code}]"
+
+    def recast(self, kind: type[P], *, what: str = "", where: str = "", code: str = "", next_step: str = "") -> P:
+        """Return the same story as another kind of problem, with the parts that are given in the place of its own."""
+        place, then = where or self.where, next_step or self.next_step
+        return kind(what or self.what, where=place, expected=self.expected, found=self.found, next_step=then, code=code or self.code)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A reason why something is refused: a stable code, a place, what was expected there and what was found."""
+
+    code: str
+    where: str = ""
+    expected: str = ""
+    found: str = ""
+
+    @classmethod
+    def of(cls, problem: Problem) -> Failure:
+        """Return the reason that a problem gives."""
+        return cls(problem.code, problem.where, problem.expected or problem.what, problem.found)
+
+    def __str__(self) -> str:
+        """Return the reason in one line."""
+        parts = (("at", self.where), ("expected", self.expected), ("found", self.found))
+        return "; ".join([self.code, *(f"{name} {value}" for name, value in parts if value)])
+
+    def problem(self, kind: type[P], what: str) -> P:
+        """Return the reason as a problem that can be raised."""
+        return kind(what, where=self.where, expected=self.expected, found=self.found, code=self.code)
 
 
 class FormatError(Problem):

@@ -9,11 +9,9 @@ from audit_logs import envelope, statement, tiles
 from audit_logs import manifest as manifests
 from audit_logs.case import Case, established
 from audit_logs.envelope import MAX_BUNDLE
-from audit_logs.errors import FormatError
+from audit_logs.errors import Failure, FormatError
 from audit_logs.files import FileInfo
-from audit_logs.manifest import Manifest
 from audit_logs.replay import CandidateState
-from audit_logs.report import Failure
 
 CHECKPOINT = "log/checkpoint"
 OUTSIDE_THE_PROOF = ("report.html", "trust.json")
@@ -40,29 +38,19 @@ def check_folder(case: Case) -> Iterator[Failure]:
     """Yield everything that the folder holds and must not, or lacks (13.6)."""
     for info in case.listing.values():
         yield from _check_kind(info)
-    yield from _check_names(case.listing)
-    manifest = established(case.manifest)
-    expected = _expected(case, manifest)
+    yield from _check_names(case)
+    manifest, size = established(case.manifest), established(case.signed).checkpoint.size
+    expected = {manifests.PATH, CHECKPOINT, *(f"log/{path}" for path in tiles.tile_paths(size))}
+    expected |= {shard.path for shard in manifest.shards} | {entry.path for entry in manifest.files}
     for path in sorted(expected - case.listing.keys()):
         yield Failure("folder-missing", path, "a file", "none")
-    optional = set(OUTSIDE_THE_PROOF) if _is_released(case, manifest) else {*OUTSIDE_THE_PROOF, *_EVIDENCE}
+    is_released = established(case.state).release_of(manifest.digest) is not None
+    optional = {*OUTSIDE_THE_PROOF, *(() if is_released else _EVIDENCE)}
     for path in sorted(case.listing.keys() - expected - optional):
         if not is_tolerated(path) and not path.startswith(_ENTRY_FOLDERS):
             yield Failure("folder-extra", _shown(path), "no such file", "a file that does not belong to the release")
-    if case.candidate is not None:
-        yield from _check_entries(case, entry_files(case.candidate))
-    else:
-        yield from _check_subjects(case, manifest)
-
-
-def _expected(case: Case, manifest: Manifest) -> set[str]:
-    size = established(case.signed).checkpoint.size
-    paths = {manifests.PATH, CHECKPOINT, *(f"log/{path}" for path in tiles.tile_paths(size))}
-    return paths | {shard.path for shard in manifest.shards} | {entry.path for entry in manifest.files}
-
-
-def _is_released(case: Case, manifest: Manifest) -> bool:
-    return established(case.state).release_of(manifest.digest) is not None
+    found = {path for path in case.listing if path.startswith(_ENTRY_FOLDERS)}
+    yield from _check_subjects(case, found, manifest.digest) if case.candidate is None else _check_entries(case, found, case.candidate)
 
 
 def _shown(path: str) -> str:
@@ -77,18 +65,17 @@ def _check_kind(info: FileInfo) -> Iterator[Failure]:
         yield Failure("folder-extra", _shown(info.path), "no empty file", "an empty file")
 
 
-def _check_names(listing: dict[str, FileInfo]) -> Iterator[Failure]:
+def _check_names(case: Case) -> Iterator[Failure]:
     """Two names that some file systems take for one would let a reader open another file than the one that was checked."""
     folded: dict[str, str] = {}
-    for path in listing:
-        key = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
-        other = folded.setdefault(key, path)
+    for path in case.listing:
+        other = folded.setdefault(unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold()), path)
         if other != path:
             yield Failure("folder-name", _shown(path), "names that differ by more than case or normalisation", _shown(other))
 
 
-def _check_entries(case: Case, expected: dict[str, bytes]) -> Iterator[Failure]:
-    found = {path for path in case.listing if path.startswith(_ENTRY_FOLDERS)}
+def _check_entries(case: Case, found: set[str], candidate: CandidateState) -> Iterator[Failure]:
+    expected = entry_files(candidate)
     for path in sorted(found | expected.keys()):
         if path not in expected:
             yield Failure("folder-entries", _shown(path), "no such file", "a file that is no standing entry of this candidate")
@@ -98,17 +85,16 @@ def _check_entries(case: Case, expected: dict[str, bytes]) -> Iterator[Failure]:
             yield Failure("folder-entries", path, "the log's entry, byte for byte", "other bytes")
 
 
-def _check_subjects(case: Case, manifest: Manifest) -> Iterator[Failure]:
+def _check_subjects(case: Case, found: set[str], manifest: str) -> Iterator[Failure]:
     """Where no candidate stands, statements about another manifest show that this one was exchanged."""
-    for path in sorted(path for path in case.listing if path.startswith(_ENTRY_FOLDERS)):
+    for path in sorted(found):
         if case.listing[path].special or not _speaks_of(manifest, case.read(path, MAX_BUNDLE)):
-            yield Failure("folder-entries", _shown(path), f"a statement about manifest {manifest.digest}", "something else")
+            yield Failure("folder-entries", _shown(path), f"a statement about manifest {manifest}", "something else")
 
 
-def _speaks_of(manifest: Manifest, data: bytes) -> bool:
-    """Tell whether these are the bytes of a bundle with a statement about the manifest."""
+def _speaks_of(manifest: str, data: bytes) -> bool:
+    """Tell whether these are the bytes of a bundle with a statement about a manifest."""
     try:
-        said = statement.parse(envelope.parse(data, where="bundle").payload)
+        return statement.parse(envelope.parse(data, where="bundle").payload).subject == statement.about_manifest(manifest)
     except FormatError:
         return False
-    return said.subject == statement.about_manifest(manifest.digest)

@@ -10,9 +10,9 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from audit_logs.errors import Failure
 from audit_logs.files import Files, unreadable
 from audit_logs.manifest import FileEntry, Manifest, Shard
-from audit_logs.report import Failure
 
 _CHUNK = 1 << 20
 
@@ -31,12 +31,8 @@ def _check(item: Shard | FileEntry, files: Files) -> list[Failure]:
         size, digest = _digest(item.path, files)
     except OSError as error:
         raise unreadable(item.path, error) from error
-    failures = []
-    if size != item.bytes:
-        failures.append(Failure("file-size", item.path, f"{item.bytes} bytes", f"{size} bytes"))
-    if digest != item.sha256:
-        failures.append(Failure("file-digest", item.path, item.sha256, digest))
-    return failures
+    failures = [Failure("file-size", item.path, f"{item.bytes} bytes", f"{size} bytes")] if size != item.bytes else []
+    return failures + ([Failure("file-digest", item.path, item.sha256, digest)] if digest != item.sha256 else [])
 
 
 def _digest(path: str, files: Files) -> tuple[int, str]:

@@ -2,26 +2,45 @@
 
 A key file is made once and never replaced. It is refused if group or others can reach it, if it is a link, or if it holds
 another kind of key. Anything that has a public key, its id and `sign` can stand where a key file stands
-(`envelope.Signer`): a hardware token or a remote service is one small class.
+(`Signer`): a hardware token or a remote service is one small class.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from audit_logs import store
-from audit_logs.envelope import ED25519, P256, PublicKey, Signer
+from audit_logs import envelope, store
+from audit_logs.envelope import ED25519, P256, Envelope, PublicKey
 from audit_logs.errors import FormatError, KeyProblem, StoreError
 from audit_logs.note import VerifierKey
 
 _MAX_FILE = 16 * 1024
 _PLAIN = b"-----BEGIN PRIVATE KEY-----\n"
 _LOCKED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+
+
+class Signer(Protocol):
+    """Something that signs: a key file, a hardware token, a remote service.
+
+    `sign` returns an Ed25519 signature of 64 bytes, or an ECDSA signature in DER over SHA-256 of the data.
+    """
+
+    @property
+    def public(self) -> PublicKey:
+        """The key that verifies what is signed."""
+
+    @property
+    def keyid(self) -> str:
+        """Its key id."""
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the signature of some bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +132,25 @@ def load_note_signer(path: Path, *, passphrase: bytes | None = None) -> KeyFile:
     return signer
 
 
+def seal(payload: bytes, signer: Signer) -> Envelope:
+    """Return the envelope of a payload, signed.
+
+    Raises:
+        FormatError: the bundle would be larger than a log entry may be.
+        VerificationError: the signer gave a signature that its own key does not verify, or another key's id.
+    """
+    signature = signer.sign(envelope.pae(envelope.PAYLOAD_TYPE, payload))
+    if signer.public.kind == P256:
+        signature = envelope.low_s(signature)
+    sealed = Envelope(payload, signer.keyid, signature, envelope.bundle(payload, signer.keyid, signature))
+    sealed.verify(signer.public)  # a token's fault is found here, and not by the verifiers of a published release
+    if len(sealed.raw) > envelope.MAX_BUNDLE:
+        raise FormatError(
+            "a bundle is too large for the log", expected=f"at most {envelope.MAX_BUNDLE} bytes", found=f"{len(sealed.raw)} bytes"
+        )
+    return sealed
+
+
 def verifier_key(signer: Signer, name: str, kind: int) -> VerifierKey:
     """Return the vkey under which a signer signs checkpoints: as log (`note.LOG_KEY`) or witness (`note.WITNESS_KEY`).
 
@@ -129,10 +167,7 @@ def _read(path: Path) -> bytes:
     try:
         return store.read_file(path, _MAX_FILE, private=True)
     except StoreError as problem:
-        code = "key-permissions" if problem.code == "not-private" else "key-file"
-        raise KeyProblem(
-            problem.what, where=problem.where, expected=problem.expected, found=problem.found, next_step=problem.next_step, code=code
-        ) from None
+        raise problem.recast(KeyProblem, code="key-permissions" if problem.code == "not-private" else "key-file") from None
 
 
 def _encryption(passphrase: bytes | None) -> serialization.KeySerializationEncryption:

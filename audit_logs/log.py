@@ -13,15 +13,14 @@ one removes them and goes on. Appending reads the right edge of the tree, never 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from audit_logs import merkle, note, store, tiles
-from audit_logs.envelope import Signer
+from audit_logs import envelope, merkle, note, store, tiles
 from audit_logs.errors import FormatError, KeyProblem, LogError
-from audit_logs.keys import verifier_key
+from audit_logs.keys import Signer, verifier_key
 from audit_logs.note import Checkpoint, SignatureLine, SignedCheckpoint, VerifierKey
 
 CHECKPOINT = "checkpoint"
@@ -169,7 +168,7 @@ class Log:
             edge = _read_edge(self._folder, self.size)
         except FormatError as problem:
             raise _broken(self._folder, problem.what) from None
-        if tiles.root_from_edge(edge.hashes) != self._signed.checkpoint.root:
+        if root_from_edge(edge.hashes) != self._signed.checkpoint.root:
             raise _broken(self._folder, "the tiles do not give the checkpoint's root")
         if edge.hashes and [merkle.leaf_hash(entry) for entry in edge.entries] != edge.hashes[0]:
             raise _broken(self._folder, "the last entries are not those of the tiles")
@@ -273,7 +272,7 @@ def _read_tile(folder: Path, level: tiles.Level, index: int, width: int) -> byte
 def _grow(edge: _Edge, added: Sequence[bytes]) -> tuple[dict[str, bytes], bytes]:
     """Return the files that a log with more entries has and the old one has not, and its root."""
     first = edge.size // tiles.WIDTH
-    files = {path: tiles.encode_bundle(group) for path, group in _grouped(tiles.ENTRIES, first, [*edge.entries, *added])}
+    files = {path: encode_bundle(group) for path, group in _grouped(tiles.ENTRIES, first, [*edge.entries, *added])}
     new = [merkle.leaf_hash(entry) for entry in added]
     edge_hashes: list[list[bytes]] = []
     while new or len(edge_hashes) < len(edge.hashes):
@@ -285,7 +284,31 @@ def _grow(edge: _Edge, added: Sequence[bytes]) -> tuple[dict[str, bytes], bytes]
         new = [merkle.root(hashes[at : at + tiles.WIDTH]) for at in range(0, full, tiles.WIDTH)]
         edge_hashes.append(hashes[full:])
         first //= tiles.WIDTH
-    return files, tiles.root_from_edge(edge_hashes)
+    return files, root_from_edge(edge_hashes)
+
+
+def root_from_edge(edge: Sequence[Sequence[bytes]]) -> bytes:
+    """Return a log's root from the hashes in the partial tile of each level, lowest first (empty where there is none)."""
+    below: list[bytes] = []
+    for hashes in edge:
+        above = [*hashes, *below]
+        below = [merkle.root(above)] if above else []
+    return below[0] if below else merkle.EMPTY
+
+
+def encode_bundle(entries: Iterable[bytes]) -> bytes:
+    """Return the bundle of up to 256 entries of 1 to 65,535 bytes.
+
+    Raises:
+        FormatError: an entry is empty or too large.
+    """
+    return b"".join(_length(entry) + entry for entry in entries)
+
+
+def _length(entry: bytes) -> bytes:
+    if not 0 < len(entry) <= envelope.MAX_BUNDLE:
+        raise FormatError("a log entry has the wrong size", expected=f"1 to {envelope.MAX_BUNDLE} bytes", found=f"{len(entry)} bytes")
+    return len(entry).to_bytes(2, "big")
 
 
 def _grouped(level: tiles.Level, first: int, items: Sequence[bytes]) -> Iterator[tuple[str, Sequence[bytes]]]:
@@ -303,9 +326,5 @@ def _write_tiles(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def _broken(folder: Path, what: str) -> LogError:
-    return LogError(
-        f"the log is not what its checkpoint says: {what}",
-        where=str(folder),
-        next_step="restore the folder from its last published copy",
-        code="log-broken",
-    )
+    next_step = "restore the folder from its last published copy"
+    return LogError(f"the log is not what its checkpoint says: {what}", where=str(folder), next_step=next_step, code="log-broken")

@@ -11,42 +11,30 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from itertools import groupby
-from typing import Literal
+from typing import Annotated, Literal
 
-from audit_logs import canonical, merkle
-from audit_logs.errors import FormatError
-from audit_logs.fields import (
-    BASE,
-    Commit,
-    Count,
-    FilePath,
-    Label,
-    Positive,
-    ReleaseName,
-    Sha256,
-    Split,
-    Text,
-    Version,
-    read,
-    refuse,
-    write,
-)
+from audit_logs import merkle
+from audit_logs.documents import Document, Rule
+from audit_logs.errors import Failure
+from audit_logs.fields import BASE, Commit, Count, FilePath, Kind, Label, Positive, ReleaseName, Sha256, Split, Text, Version
 
 TYPE = BASE + "manifest/v0.1"
 PATH = "release.json"
 LIMIT = 256 * 1024 * 1024
 FILES = ("README.md", "croissant.json")
 SEPARATE = "separate"
-_SEPARATION = f"which rows a step of kind {SEPARATE} let stay, or null without such a step"
 _DECLARED = {"md5", "sha1", "sha256"}
 _IMAGES = {"binary", "struct<bytes:binary>", "struct<bytes:binary,path:string>", "struct<path:string,bytes:binary>"}
 _TEXTS = {"string"}
 _DIGESTS = {"string", "binary"}
-_LARGEST_GROUP = 1 << 20
+_GROUP_SIZES = {1 << power for power in range(21)}
 _MAGIC = 4
 _TIME = r"date32|date64|time32\[(s|ms)\]|time64\[(us|ns)\]|timestamp\[(s|ms|us|ns)(,[A-Za-z0-9_+:/-]+)?\]|duration\[(s|ms|us|ns)\]"
 _PLAIN_TYPE = re.compile(rf"bool|u?int(8|16|32|64)|float(16|32|64)|string|binary|{_TIME}")
 _FIELD_NAME = re.compile(r"((?:[^,:<>\\]|\\[,:<>\\])*):", re.DOTALL)
+
+
+ColumnType = Annotated[str, Kind("a type of SPEC section 3.1", lambda text: isinstance(text, str) and _type_end(text, 0, 16) == len(text))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +84,7 @@ class Field:
     """A column: its name, and its type as text (SPEC.md section 3.1)."""
 
     name: Text
-    type: Text
+    type: ColumnType
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,24 +188,27 @@ class Manifest:
         """Return the SHA-256 of the manifest's only form, in hex."""
         return _digest(self)
 
+    def rules(self) -> Iterator[Rule]:
+        """Yield what section 6 says beyond the kind of each member."""
+        pinned = (self.source.locator is not None, self.source.revision is not None)
+        separates = any(step.kind == SEPARATE for step in self.steps)
+        yield self.row_group_rows in _GROUP_SIZES, "rowGroupRows", "a power of two up to 2^20"
+        yield _are_distinct(step.name for step in self.steps), "steps", "at least one step, with distinct names"
+        yield (self.separation is not None) == separates, "separation", f"a word if a step is of kind {SEPARATE}, else null"
+        yield tuple(entry.path for entry in self.files) == FILES, "files", " and ".join(FILES)
+        yield _are_distinct(column.name for column in self.schema), "schema", "at least one column, with distinct names, not empty"
+        yield _are_roles(self), "columns", "columns of the schema, each in one role, with a type that fits it"
+        yield _bytes_have_roles(self), "schema", "no bytes but those of the image and of declared digests: others were not screened"
+        yield pinned == (self.source.kind == "hub",) * 2, "source", "locator and revision for a Hub source, null for others"
+
+
+_DOCUMENT = Document(Manifest, TYPE, LIMIT, code="manifest")
+
 
 @lru_cache(maxsize=4)
 def _digest(manifest: Manifest) -> str:
     """Return a manifest's digest; it is asked for often, and a large manifest takes seconds to encode."""
-    return sha256(_bytes(manifest)).hexdigest()
-
-
-def _bytes(manifest: Manifest) -> bytes:
-    return canonical.encode({"_type": TYPE, **write(manifest)})
-
-
-@dataclass(frozen=True, slots=True)
-class Disagreement:
-    """Two statements of a manifest that cannot both be true."""
-
-    where: str
-    expected: str
-    found: str
+    return sha256(_DOCUMENT.encode(manifest)).hexdigest()
 
 
 def parse(data: bytes) -> Manifest:
@@ -226,17 +217,7 @@ def parse(data: bytes) -> Manifest:
     Raises:
         FormatError: sections 1, 2 or 6 of SPEC.md do not hold (code `manifest`).
     """
-    try:
-        value = canonical.decode(data, where=PATH, limit=LIMIT)
-        if value.pop("_type", None) != TYPE:
-            raise refuse(f"{PATH}._type", TYPE, "another type")
-        manifest = read(Manifest, value, PATH)
-        _check_form(manifest)
-    except FormatError as error:
-        raise FormatError(
-            "the manifest has not its legal form", where=error.where, expected=error.expected, found=error.found, code="manifest"
-        ) from error
-    return manifest
+    return _DOCUMENT.parse(data, PATH)
 
 
 def encode(manifest: Manifest) -> bytes:
@@ -245,29 +226,9 @@ def encode(manifest: Manifest) -> bytes:
     Raises:
         FormatError: the value is no legal manifest (code `manifest`).
     """
-    data = _bytes(manifest)
+    data = _DOCUMENT.encode(manifest)
     parse(data)
     return data
-
-
-def _check_form(manifest: Manifest) -> None:
-    """Check what section 6 says beyond the kind of each member."""
-    rows, source = manifest.row_group_rows, manifest.source
-    pinned = (source.locator is not None, source.revision is not None)
-    rules = (
-        (rows & (rows - 1) == 0 and rows <= _LARGEST_GROUP, "rowGroupRows", "a power of two up to 2^20"),
-        (_are_distinct(step.name for step in manifest.steps), "steps", "at least one step, with distinct names"),
-        ((manifest.separation is not None) == any(step.kind == SEPARATE for step in manifest.steps), "separation", _SEPARATION),
-        (tuple(entry.path for entry in manifest.files) == FILES, "files", " and ".join(FILES)),
-        (_are_distinct(column.name for column in manifest.schema), "schema", "at least one column, with distinct names, not empty"),
-        (all(_is_type(column.type) for column in manifest.schema), "schema", "types of SPEC section 3.1"),
-        (_are_roles(manifest), "columns", "columns of the schema, each in one role, with a type that fits it"),
-        (_bytes_have_roles(manifest), "schema", "no bytes but those of the image and of declared digests: others were not screened"),
-        (pinned == ((source.kind == "hub"),) * 2, "source", "locator and revision for a Hub source, null for others"),
-    )
-    for holds, member, expected in rules:
-        if not holds:
-            raise refuse(f"{PATH}.{member}", expected, "something else")
 
 
 def _are_roles(manifest: Manifest) -> bool:
@@ -295,11 +256,6 @@ def _are_distinct(names: Iterable[str]) -> bool:
     return bool(listed) and all(listed) and len(set(listed)) == len(listed)
 
 
-def _is_type(text: str) -> bool:
-    """Tell whether a text is a type of section 3.1, nested at most 16 deep."""
-    return _type_end(text, 0, 16) == len(text)
-
-
 def _type_end(text: str, start: int, depth: int) -> int:
     """Return where the type that begins at `start` ends, or -1."""
     if depth == 0:
@@ -325,58 +281,50 @@ def _struct_end(text: str, position: int, depth: int) -> int:
     return -1
 
 
-def arithmetic(manifest: Manifest) -> Iterator[Disagreement]:
+def arithmetic(manifest: Manifest) -> Iterator[Failure]:
     """Yield every count, range and shard name that contradicts another (code `manifest-arithmetic`)."""
-    total = sum(shard.rows for shard in manifest.shards)
-    if total != manifest.rows:
-        yield Disagreement("rows", f"{total}, the sum over the shards", str(manifest.rows))
-    if manifest.rows > manifest.source.rows:
-        yield Disagreement("rows", f"at most the {manifest.source.rows} rows of the source", str(manifest.rows))
-    source = sum(file.rows for file in manifest.source.files)
-    if manifest.source.files and source != manifest.source.rows:
-        yield Disagreement("source.rows", f"{source}, the sum over its files", str(manifest.source.rows))
-    expected_paths = list(_shard_paths(manifest.shards))
-    if len(set(expected_paths)) != len(expected_paths):
-        yield Disagreement("shards", "the shards of a split one after another", "a split that comes twice")
-    for index, shard in enumerate(manifest.shards):
-        if shard.path != expected_paths[index]:
-            yield Disagreement(f"shards[{index}].path", expected_paths[index], shard.path)
-        yield from _shard_arithmetic(f"shards[{index}]", shard, manifest.row_group_rows)
+    rows, source, paths = manifest.rows, manifest.source, list(_shard_paths(manifest.shards))
+    total, listed = sum(shard.rows for shard in manifest.shards), sum(file.rows for file in source.files)
+    checks = [
+        (rows == total, "rows", f"{total}, the sum over the shards", rows),
+        (rows <= source.rows, "rows", f"at most the {source.rows} rows of the source", rows),
+        (not source.files or listed == source.rows, "source.rows", f"{listed}, the sum over its files", source.rows),
+        (len(set(paths)) == len(paths), "shards", "the shards of a split one after another", "a split that comes twice"),
+    ]
+    for index, (shard, path) in enumerate(zip(manifest.shards, paths, strict=True)):
+        where = f"shards[{index}]"
+        checks += [(shard.path == path, f"{where}.path", path, shard.path), *_shard_arithmetic(where, shard, manifest.row_group_rows)]
+    return (Failure("manifest-arithmetic", f"{PATH}.{where}", wanted, str(found)) for holds, where, wanted, found in checks if not holds)
 
 
 def _shard_paths(shards: tuple[Shard, ...]) -> Iterator[str]:
     """Yield the path that each shard must have; a split that comes twice gives its paths twice."""
     for split, members in groupby(shards, key=lambda shard: shard.split):
         count = len(list(members))
-        for index in range(count):
-            yield f"data/{split}-{index:05d}-of-{count:05d}.parquet"
+        yield from (f"data/{split}-{index:05d}-of-{count:05d}.parquet" for index in range(count))
 
 
-def _shard_arithmetic(where: str, shard: Shard, full: int) -> Iterator[Disagreement]:
-    """Yield what is wrong with one shard's rows and ranges."""
-    total = sum(group.rows for group in shard.row_groups)
-    if total != shard.rows:
-        yield Disagreement(f"{where}.rows", f"{total}, the sum over its row groups", str(shard.rows))
-    position = _MAGIC
-    for index, group in enumerate(shard.row_groups):
-        last = index == len(shard.row_groups) - 1
-        if not (group.rows <= full if last else group.rows == full):
-            yield Disagreement(f"{where}.rowGroups[{index}].rows", f"{'at most ' if last else ''}{full}", str(group.rows))
-        if group.start != position or group.end <= group.start:
-            yield Disagreement(f"{where}.rowGroups[{index}]", f"a range that starts at {position}", f"{group.start} to {group.end}")
+def _shard_arithmetic(where: str, shard: Shard, full: int) -> Iterator[tuple[bool, str, str, object]]:
+    """Yield, of one shard's rows and ranges, whether each is right, its place, what is expected, and what was found."""
+    total, position = sum(group.rows for group in shard.row_groups), _MAGIC
+    yield shard.rows == total, f"{where}.rows", f"{total}, the sum over its row groups", shard.rows
+    for index, group in enumerate(shard.row_groups, 1):
+        place, found = f"{where}.rowGroups[{index - 1}]", f"{group.start} to {group.end}"
+        yield group.rows <= full, f"{place}.rows", f"at most {full}", group.rows
+        yield group.rows >= full or index == len(shard.row_groups), f"{place}.rows", f"{full}, before the last", group.rows
+        yield group.start == position < group.end, place, f"a range that starts at {position}", found
         position = group.end
-    footer = shard.footer
-    if (footer.start, footer.end) != (position, shard.bytes) or footer.end <= footer.start:
-        yield Disagreement(f"{where}.footer", f"the range {position} to {shard.bytes}", f"{footer.start} to {footer.end}")
+    start, end = shard.footer.start, shard.footer.end
+    yield position == start < end == shard.bytes, f"{where}.footer", f"the range {position} to {shard.bytes}", f"{start} to {end}"
 
 
-def roots(manifest: Manifest) -> Iterator[Disagreement]:
+def roots(manifest: Manifest) -> Iterator[Failure]:
     """Yield every root that does not follow from the roots below it (code `manifest-roots`)."""
-    for index, shard in enumerate(manifest.shards):
-        root = merkle.root([bytes.fromhex(group.root) for group in shard.row_groups]).hex()
-        if root != shard.root:
-            yield Disagreement(f"shards[{index}].root", root, shard.root)
     leaves = [merkle.leaf_hash(bytes.fromhex(shard.root) + shard.rows.to_bytes(8, "big")) for shard in manifest.shards]
-    root = merkle.root(leaves).hex()
-    if root != manifest.root:
-        yield Disagreement("root", root, manifest.root)
+    above = [("root", manifest.root, leaves)]
+    for index, shard in enumerate(manifest.shards):
+        above.append((f"shards[{index}].root", shard.root, [bytes.fromhex(group.root) for group in shard.row_groups]))
+    for where, found, below in above:
+        root = merkle.root(below).hex()
+        if root != found:
+            yield Failure("manifest-roots", f"{PATH}.{where}", root, found)

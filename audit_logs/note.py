@@ -16,8 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from audit_logs import canonical, merkle
-from audit_logs.envelope import ED25519
-from audit_logs.errors import FormatError, VerificationError
+from audit_logs.errors import Failure, FormatError, VerificationError
 
 LOG_KEY = 1
 WITNESS_KEY = 4
@@ -68,11 +67,6 @@ class VerifierKey:
     def text(self) -> str:
         """The vkey."""
         return f"{self.name}+{self.key_id.hex()}+{base64.b64encode(self._material).decode()}"
-
-    @property
-    def identity(self) -> bytes:
-        """Bytes that two keys share if and only if they are one key (as `envelope.PublicKey.identity`)."""
-        return ED25519.encode() + b":" + self.public
 
     @property
     def _material(self) -> bytes:
@@ -172,15 +166,6 @@ def parse_signed(data: bytes, *, where: str = "log/checkpoint") -> SignedCheckpo
     return SignedCheckpoint(Checkpoint.parse(text + "\n", where=where), lines)
 
 
-def vkey_text(name: str, kind: int, public: bytes) -> str:
-    """Return the vkey of an Ed25519 key's 32 bytes.
-
-    Raises:
-        FormatError: the name, the kind or the key cannot stand in a vkey.
-    """
-    return VerifierKey.parse(VerifierKey(name, kind, public).text).text
-
-
 def cosigned_message(timestamp: int, text: str) -> bytes:
     """Return what a witness signs: header, time in seconds since the epoch, and the note's text."""
     return f"cosignature/v1\ntime {timestamp}\n{text}".encode()
@@ -226,12 +211,11 @@ def verify_signed(signed: SignedCheckpoint, log_key: VerifierKey, witnesses: Seq
     """
     verify_log_signature(signed, log_key)
     for line in signed.lines[1:]:
+        if line.is_by(log_key):
+            raise _bad_signature(log_key)
         if not any(line.is_by(key) for key in witnesses):
-            if line.is_by(log_key):
-                raise _bad_signature(log_key)
             raise VerificationError("a checkpoint line is by a key that is not trusted", found=line.name, code="checkpoint-unknown-key")
-    times = {key: verify_cosignature(signed, key) for key in witnesses}
-    return {key: time for key, time in times.items() if time is not None}
+    return {key: time for key in witnesses if (time := verify_cosignature(signed, key)) is not None}
 
 
 def _verify(key: VerifierKey, line: SignatureLine, message: bytes) -> None:
@@ -244,9 +228,5 @@ def _verify(key: VerifierKey, line: SignatureLine, message: bytes) -> None:
 
 
 def _bad_signature(key: VerifierKey) -> VerificationError:
-    return VerificationError(
-        "a checkpoint signature does not hold",
-        where="log/checkpoint",
-        expected=f"one valid line by {key.text}",
-        code="checkpoint-signature",
-    )
+    failure = Failure("checkpoint-signature", "log/checkpoint", f"one valid line by {key.text}")
+    return failure.problem(VerificationError, "a checkpoint signature does not hold")

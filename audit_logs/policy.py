@@ -9,12 +9,14 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from audit_logs.errors import Failure
 from audit_logs.fields import day, instant, version_key
 from audit_logs.manifest import Manifest
 from audit_logs.replay import CandidateState, Entry, State
-from audit_logs.report import Failure, OpinionSummary
 from audit_logs.statement import AuditReport, FilterStep, Opinion
-from audit_logs.trust import Auditor, RequiredStep, Trust
+from audit_logs.trust import Auditor, Trust
+
+NO_CANDIDATE = Failure("no-candidate", "log", "a candidate statement for this manifest that stands", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +51,15 @@ def policy_gaps(manifest: Manifest, state: State, trust: Trust, cosigned: Collec
     """
     candidate = state.candidates.get(manifest.digest)
     if candidate is None:
-        return [Failure("no-candidate", "log", "a candidate statement for this manifest that stands", "none")]
-    weighed = weigh(candidate, trust, cosigned)
-    return [
-        *check_steps(manifest, candidate, trust),
-        *check_previous(manifest, candidate, state),
-        *check_opinions(weighed, trust),
-    ]
+        return [NO_CANDIDATE]
+    opinions = check_opinions(weigh(candidate, trust, cosigned), trust)
+    return [*check_steps(manifest, candidate, trust), *check_previous(manifest, candidate, state), *opinions]
 
 
 def check_steps(manifest: Manifest, candidate: CandidateState, trust: Trust) -> Iterator[Failure]:
     """Yield what is wrong with the steps and their attestations (13.9)."""
     attestations = [attestation for _, attestation in candidate.attestations]
-    required = {step.name: step for step in trust.steps}
+    limits = {step.name: step.max_list_age_days for step in trust.steps}
     names = [(step.step.name, step.step.kind) for step in attestations]
     listed = [(step.name, step.kind) for step in manifest.steps]
     if names != listed:
@@ -70,7 +68,7 @@ def check_steps(manifest: Manifest, candidate: CandidateState, trust: Trust) -> 
         if step.plan_digest != manifest.plan_digest:
             yield Failure("step-mismatch", _place(step), f"plan digest {manifest.plan_digest}", step.plan_digest)
         yield from _check_counts(step)
-        yield from _check_lists(step, required.get(step.step.name))
+        yield from _check_lists(step, limits.get(step.step.name))
     yield from _check_chain(manifest, attestations)
     missing = _missing_in_order([(step.name, step.kind) for step in trust.steps], listed)
     if missing:
@@ -100,9 +98,8 @@ def _check_counts(step: FilterStep) -> Iterator[Failure]:
         yield Failure("self-test", _place(step), expected, str(test.caught))
 
 
-def _check_lists(step: FilterStep, required: RequiredStep | None) -> Iterator[Failure]:
-    """Lists must hold something, and be neither from the future nor older than the trust file allows."""
-    limit = None if required is None else required.max_list_age_days
+def _check_lists(step: FilterStep, limit: int | None) -> Iterator[Failure]:
+    """Lists must hold something, and be neither from the future nor older, in days, than the trust file allows."""
     if limit is not None and not step.lists:
         yield Failure("list-empty", _place(step), "at least one list", "none")
     for used in step.lists:
@@ -119,9 +116,9 @@ def _check_chain(manifest: Manifest, steps: list[FilterStep]) -> Iterator[Failur
     for before, after in pairwise(steps):
         if after.input != before.output:
             yield Failure("chain", _place(after), f"the commitment and {before.output.rows} rows of the step before", "others")
-    if steps and steps[0].input.rows != manifest.source.rows:
+    if steps[0].input.rows != manifest.source.rows:
         yield Failure("counts", _place(steps[0]), f"{manifest.source.rows} source rows", f"{steps[0].input.rows} rows")
-    if steps and steps[-1].output.rows != manifest.rows:
+    if steps[-1].output.rows != manifest.rows:
         yield Failure("counts", _place(steps[-1]), f"{manifest.rows} released rows", f"{steps[-1].output.rows} rows")
 
 
@@ -133,10 +130,8 @@ def _missing_in_order(wanted: list[tuple[str, str]], found: list[tuple[str, str]
 
 def check_previous(manifest: Manifest, candidate: CandidateState, state: State) -> Iterator[Failure]:
     """Yield what is wrong with the release's place in its line (13.10)."""
-    last = state.released_before(candidate.entry.index)
-    found = manifest.previous
-    expected_pair = None if last is None else (last.version, last.manifest)
-    if expected_pair != (None if found is None else (found.version, found.manifest)):
+    last, found = state.predecessor(candidate), manifest.previous
+    if (last and (last.version, last.manifest)) != (found and (found.version, found.manifest)):
         expected = "no predecessor" if last is None else f"version {last.version}, the last release in the log"
         yield Failure("previous", "release.json.previous", expected, "null" if found is None else f"version {found.version}")
     if last is not None and version_key(manifest.version) <= version_key(last.version):
@@ -148,26 +143,24 @@ def check_previous(manifest: Manifest, candidate: CandidateState, state: State) 
 
 def weigh(candidate: CandidateState, trust: Trust, cosigned: Collection[str] | None = None) -> tuple[Weighed, ...]:
     """Return every opinion that stands on a candidate, and whether it counts; `cosigned` as in `policy_gaps`."""
-    weighed = []
     reports = {report.digest: report.predicate for report in candidate.reports}
+    weighed = []
     for entry in candidate.opinions:
-        opinion, auditor = entry.predicate, trust.auditor(entry.keyid)
-        if isinstance(opinion, Opinion) and auditor is not None:
-            report = reports[opinion.input_attestations[-1].sha256]
-            if isinstance(report, AuditReport):
-                weighed.append(Weighed(entry, opinion, report, auditor, _reason(opinion, report, trust, cosigned)))
+        said, auditor = entry.predicate, trust.auditor(entry.keyid)
+        report = reports[said.input_attestations[-1].sha256] if isinstance(said, Opinion) else None
+        if isinstance(said, Opinion) and isinstance(report, AuditReport) and auditor is not None:
+            heard = cosigned is None or auditor.organisation in cosigned
+            weighed.append(Weighed(entry, said, report, auditor, _reason(said, report, qualified=trust.policy.qualified, heard=heard)))
     return tuple(weighed)
 
 
-def _reason(opinion: Opinion, report: AuditReport, trust: Trust, cosigned: Collection[str] | None) -> str:
-    organisation = opinion.verifier.id.removeprefix("https://")
+def _reason(opinion: Opinion, report: AuditReport, *, qualified: bool, heard: bool) -> str:
+    """Return why an opinion does not count, or ""."""
     if opinion.verification_result != "PASSED":
         return "it is not PASSED"
-    if report.conclusion != "unqualified" and not trust.policy.qualified:
+    if report.conclusion != "unqualified" and not qualified:
         return "its report is qualified, which the trust file does not accept"
-    if cosigned is not None and organisation not in cosigned:
-        return "its author has not cosigned this checkpoint"
-    return ""
+    return "" if heard else "its author has not cosigned this checkpoint"
 
 
 def check_opinions(weighed: Iterable[Weighed], trust: Trust) -> Iterator[Failure]:
@@ -205,24 +198,3 @@ def check_release(manifest: Manifest, state: State, weighed: Iterable[Weighed], 
     named = [item for item in weighed if item.entry.digest in found.release.opinions]
     if any(failure.code != "opinion-failed" for failure in check_opinions(named, trust)):
         yield Failure("not-released", "log", "a release statement whose own opinions meet the policy", "one that rests on fewer")
-
-
-def summarise(candidate: CandidateState, weighed: Iterable[Weighed]) -> tuple[OpinionSummary, ...]:
-    """Return every opinion, and every engaged auditor without one, by name."""
-    found = [
-        OpinionSummary(
-            item.auditor.organisation,
-            item.opinion.verification_result,
-            item.report.conclusion,
-            "matches" if item.matches else "rows",
-            item.counts,
-            item.reason,
-        )
-        for item in weighed
-    ]
-    given = {summary.organisation for summary in found}
-    silent = [name for name in candidate.candidate.auditors if name not in given]
-    return (
-        *found,
-        *(OpinionSummary(name, "none", "", "", counts=False, reason="it was engaged and has given no opinion") for name in silent),
-    )

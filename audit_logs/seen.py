@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from audit_logs import canonical, fields
-from audit_logs.fields import BASE, Count, Positive, Sha256, Text, refuse
+from audit_logs.documents import Document
+from audit_logs.fields import BASE, Count, Positive, Sha256, Text
 
 TYPE = BASE + "seen/v0.1"
 LIMIT = 1024 * 1024
-_ABSENT = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +31,18 @@ class Seen:
     trust: SeenTrust | None = None
 
 
+_DOCUMENT = Document(Seen, TYPE, LIMIT)
+
+
 def parse(data: bytes, *, where: str = "state file") -> Seen:
     """Return what a state file remembers.
 
     Raises:
         FormatError: it has not its legal form.
     """
-    value = canonical.decode(data, where=where, limit=LIMIT)
-    if value.pop("_type", None) != TYPE:
-        raise refuse(f"{where}._type", TYPE, "another type")
-    if value.setdefault("trust", _ABSENT) is None:
-        raise refuse(f"{where}.trust", "an object, or no such member", None)
-    value["trust"] = None if value["trust"] is _ABSENT else value["trust"]
-    return fields.read(Seen, value, where)
+    return _DOCUMENT.parse(data, where)
 
 
 def encode(seen: Seen) -> bytes:
     """Return the bytes of a state file."""
-    members = {name: value for name, value in fields.write(seen).items() if value is not None}
-    return canonical.encode({"_type": TYPE, **members})
+    return _DOCUMENT.encode(seen)

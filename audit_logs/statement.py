@@ -11,18 +11,20 @@ Superseded     a root key: there is a newer trust file
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from audit_logs import canonical
+from audit_logs.documents import Document, Rule, read, refuse, write
 from audit_logs.envelope import MAX_BUNDLE, keyid8, keyid_digest
-from audit_logs.errors import FormatError
 from audit_logs.fields import (
     BASE,
+    FILLED,
+    SORTED,
     Count,
     Date,
     Digest,
+    FilePath,
     Flag,
     Label,
     Organisation,
@@ -31,10 +33,6 @@ from audit_logs.fields import (
     Text,
     Time,
     Version,
-    is_path,
-    read,
-    refuse,
-    write,
 )
 
 FRAME = "https://in-toto.io/Statement/v1"
@@ -141,8 +139,8 @@ class Candidate:
 
     version: Version
     previous_manifest: Sha256 | None
-    steps: tuple[Sha256, ...]
-    auditors: tuple[Organisation, ...]
+    steps: Annotated[tuple[Sha256, ...], FILLED]
+    auditors: Annotated[tuple[Organisation, ...], SORTED]
     built_on: Time
 
 
@@ -150,7 +148,7 @@ class Candidate:
 class Scope:
     """What an auditor had at hand; `checkpoint` is the note's text, `trust` the digest of the auditor's trust file."""
 
-    tiers: tuple[Literal["matches", "rows"], ...]
+    tiers: Annotated[tuple[Literal["matches", "rows"], ...], SORTED]
     source: Literal["full", "none"]
     draw: Literal["all", "none"]
     lists: tuple[AuditorList, ...]
@@ -204,7 +202,7 @@ class Reference:
     """A document by digest and name."""
 
     sha256: Digest
-    uri: Text
+    uri: FilePath
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +215,14 @@ class Opinion:
     policy: Reference
     input_attestations: tuple[Reference, ...]
     verification_result: Literal["PASSED", "FAILED"]
-    verified_levels: tuple[Literal["VETTED_RELEASE_AUDITED", "FAILED"], ...]
+    verified_levels: tuple[Text, ...]
     slsa_version: Literal["1.0"]
+
+    def rules(self) -> Iterator[Rule]:
+        """Yield what the members must satisfy together."""
+        level = PASSED_LEVEL if self.verification_result == "PASSED" else "FAILED"
+        yield self.policy.uri == TRUST_NAME, "policy.uri", TRUST_NAME
+        yield self.verified_levels == (level,), "verifiedLevels", f"the one level {level} that goes with the result"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +231,7 @@ class Release:
 
     version: Version
     candidate: Sha256
-    opinions: tuple[Sha256, ...]
+    opinions: Annotated[tuple[Sha256, ...], SORTED]
     published_on: Time
 
 
@@ -286,6 +290,13 @@ class _Frame:
     predicate_type: Text
     subject: tuple[Subject, ...]
 
+    def rules(self) -> Iterator[Rule]:
+        """Yield what the members must satisfy together."""
+        yield len(self.subject) == 1, "subject", "exactly one subject"
+
+
+_DOCUMENT = Document(_Frame, FRAME, MAX_BUNDLE)
+
 
 def parse(payload: bytes, *, where: str = "statement") -> Statement:
     """Return the statement that `payload` is the only form of.
@@ -293,21 +304,15 @@ def parse(payload: bytes, *, where: str = "statement") -> Statement:
     Raises:
         FormatError: sections 1, 2 or 9 of SPEC.md do not hold (code `malformed`).
     """
-    try:
-        value = canonical.decode(payload, where=where, limit=MAX_BUNDLE)
-    except FormatError as error:
-        raise FormatError(error.what, where=error.where, expected=error.expected, found=error.found, code="malformed") from error
-    if value.pop("_type", None) != FRAME:
-        raise refuse(f"{where}._type", FRAME, "another type")
-    frame = read(_Frame, value, where)
-    if len(frame.subject) != 1:
-        raise refuse(f"{where}.subject", "exactly one subject", len(frame.subject))
-    shape = _TYPES.get(frame.predicate_type)
+    frame = _DOCUMENT.parse(payload, where)
+    subject, shape = frame.subject[0], _TYPES.get(frame.predicate_type)
     if shape is None:
-        return Statement(frame.subject[0], Unknown(frame.predicate_type))
-    statement = Statement(frame.subject[0], read(shape, frame.predicate, f"{where}.predicate"))
-    _check_form(statement, where)
-    return statement
+        return Statement(subject, Unknown(frame.predicate_type))
+    predicate = read(shape, frame.predicate, f"{where}.predicate")
+    expected = _subject(predicate, subject)
+    if subject != expected:
+        raise refuse(f"{where}.subject", f"{expected.name} with sha256 {expected.sha256}", subject.name)
+    return Statement(subject, predicate)
 
 
 def encode(statement: Statement) -> bytes:
@@ -318,14 +323,8 @@ def encode(statement: Statement) -> bytes:
     """
     if isinstance(statement.predicate, Unknown):
         raise refuse("statement", "a predicate type of SPEC section 9", statement.predicate.type)
-    payload = canonical.encode(
-        {
-            "_type": FRAME,
-            "predicate": write(statement.predicate),
-            "predicateType": _NAMES[type(statement.predicate)],
-            "subject": [write(statement.subject)],
-        }
-    )
+    kind = _NAMES[type(statement.predicate)]
+    payload = _DOCUMENT.encode(_Frame(write(statement.predicate), kind, (statement.subject,)))
     parse(payload)
     return payload
 
@@ -336,7 +335,11 @@ def about_manifest(manifest_sha256: str) -> Subject:
 
 
 def about_key(keyid: str) -> Subject:
-    """Return the subject of the withdrawal of a key."""
+    """Return the subject of the withdrawal of a key.
+
+    Raises:
+        FormatError: it is no key id (code `malformed`).
+    """
     return Subject(keyid, keyid_digest(keyid).hex())
 
 
@@ -360,56 +363,13 @@ def resource_uri(name: str, version: str) -> str:
     return f"pkg:generic/{name}@{version}"
 
 
-def _require_sorted(values: tuple[str, ...], where: str) -> None:
-    if list(values) != sorted(set(values)):
-        raise refuse(where, "sorted and distinct texts", "others")
-
-
-def _check_form(statement: Statement, where: str) -> None:
-    """Check what section 9 says beyond the kind of each member."""
-    predicate, subject = statement.predicate, statement.subject
-    try:
-        expected_subject = _subject_name(statement)
-    except FormatError as error:
-        raise refuse(f"{where}.subject[0].name", "a key id SHA256:...", subject.name) from error
-    if subject.name != expected_subject:
-        raise refuse(f"{where}.subject[0].name", expected_subject, subject.name)
-    where = f"{where}.predicate"
+def _subject(predicate: Predicate, found: Subject) -> Subject:
+    """Return what the subject of a statement must be, as far as section 9 fixes it."""
     match predicate:
-        case Withdrawal(kind="key") if subject != about_key(subject.name):
-            raise refuse(f"{where}.kind", "as subject the SHA-256 in the key id", subject.sha256)
-        case Candidate():
-            _require_sorted(predicate.auditors, f"{where}.auditors")
-            if not predicate.steps:
-                raise refuse(f"{where}.steps", "at least one step", "none")
-        case AuditReport():
-            _require_sorted(predicate.scope.tiers, f"{where}.scope.tiers")
-        case Release():
-            _require_sorted(predicate.opinions, f"{where}.opinions")
-        case Opinion():
-            _check_opinion(predicate, where)
-        case _:
-            pass
-
-
-def _subject_name(statement: Statement) -> str:
-    """Return the name that the subject of a statement must have."""
-    predicate, subject = statement.predicate, statement.subject
-    if isinstance(predicate, Superseded):
-        return TRUST_NAME
-    if isinstance(predicate, Withdrawal) and predicate.kind == "envelope":
-        return "envelope"
-    if isinstance(predicate, Withdrawal) and predicate.kind == "key":
-        return about_key(subject.name).name
-    return MANIFEST_NAME
-
-
-def _check_opinion(opinion: Opinion, where: str) -> None:
-    """Check the members of an opinion that can have only one value."""
-    passed = opinion.verification_result == "PASSED"
-    if opinion.policy.uri != TRUST_NAME:
-        raise refuse(f"{where}.policy.uri", TRUST_NAME, opinion.policy.uri)
-    if opinion.verified_levels != ((PASSED_LEVEL,) if passed else ("FAILED",)):
-        raise refuse(f"{where}.verifiedLevels", "the level that goes with the result", " ".join(opinion.verified_levels))
-    if not all(is_path(reference.uri) for reference in opinion.input_attestations):
-        raise refuse(f"{where}.inputAttestations", "paths", "others")
+        case Superseded():
+            return Subject(TRUST_NAME, found.sha256)
+        case Withdrawal(kind="envelope"):
+            return Subject("envelope", found.sha256)
+        case Withdrawal(kind="key"):
+            return about_key(found.name)
+    return about_manifest(found.sha256)

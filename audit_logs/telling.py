@@ -1,16 +1,19 @@
-"""From the results of the sections to a report in plain words, each fact with who stands behind it. Source: docs/SPEC.md section 14."""
+"""A report in plain words, each fact with who stands behind it, and what is not proven. Source: docs/SPEC.md section 14."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from audit_logs import policy
-from audit_logs.case import Case, established
+from audit_logs import documents
+from audit_logs.case import Case, Freshness, established
+from audit_logs.errors import Failure
 from audit_logs.fields import version_key
 from audit_logs.folder import OUTSIDE_THE_PROOF, is_tolerated
-from audit_logs.replay import CandidateState
-from audit_logs.report import Fact, Failure, Report, StepSummary, verdict_of
-from audit_logs.seen import Seen, SeenTrust
+from audit_logs.manifest import Manifest
+from audit_logs.replay import CandidateState, State
+from audit_logs.report import Report
 from audit_logs.statement import ListUse
 
 PROVEN = "proven here"
@@ -40,35 +43,160 @@ SEPARATIONS = {
 _GIBIBYTE = 1 << 30
 
 
-def tell(case: Case, failures: tuple[Failure, ...]) -> Report:
-    """Return the report on a case whose sections found these failures."""
-    verdict, manifest, candidate = verdict_of(failures), case.manifest, case.candidate
-    believed = verdict != "failed"
-    return Report(
-        verdict=verdict,
-        release=case.trust.name if case.trust else "",
-        version=manifest.version if manifest else "",
-        root=manifest.root if manifest else "",
-        rows=manifest.rows if manifest else 0,
-        separation=manifest.separation if manifest else None,
-        steps=_steps(candidate) if candidate else (),
-        opinions=policy.summarise(candidate, case.weighed) if candidate else (),
-        freshness=case.freshness,
+_MEANINGS = {
+    "verified": "everything that can be checked here holds",
+    "failed": "do not use this release",
+    "withdrawn": "this was a release; it has been recalled, so do not use it",
+    "incomplete": "what is here holds, but something that your trust file asks for is missing",
+    "stale": "everything holds, but nobody you trust has confirmed it recently",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that is so, and who stands behind it: `proven here`, `checked by ...` or `claimed by ...`."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepSummary:
+    """A filtering step with the counts, the lists and the override that the institution claims."""
+
+    name: str
+    kind: str
+    order: int
+    rows_in: int
+    rows_out: int
+    removed: int
+    unscreenable: int
+    kept_low_quality: int
+    override: str
+    covers: str
+    lists: tuple[ListUse, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpinionSummary:
+    """An engaged or trusted auditor: its verdict, its report's conclusion, and whether that counts, else why not."""
+
+    organisation: str
+    result: str
+    conclusion: str
+    tier: str
+    counts: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What people and programs are told of a verification. `facts` is empty where it failed: nothing should be believed then.
+
+    Attributes:
+        release: the release's name; "" where it is not known, as all that follows.
+        root: the release root in hex; rows: the number of rows.
+        separation: which rows with one signal a `separate` step let stay; None without such a step.
+        failures: why the verdict is not `verified`.
+        not_proven: sentences in plain words.
+    """
+
+    verdict: str
+    release: str
+    version: str
+    root: str
+    rows: int
+    separation: str | None
+    steps: tuple[StepSummary, ...]
+    opinions: tuple[OpinionSummary, ...]
+    freshness: Freshness | None
+    failures: tuple[Failure, ...]
+    facts: tuple[Fact, ...]
+    not_proven: tuple[str, ...]
+    manifest: Manifest | None
+    state: State | None
+
+
+def tell(report: Report) -> Told:
+    """Return what a report says."""
+    case, believed = report.case, report.verdict != "failed"
+    return Told(
+        verdict=report.verdict,
+        release=report.release,
+        version=report.version,
+        root=report.root,
+        rows=report.rows,
+        separation=report.manifest.separation if report.manifest else None,
+        steps=_steps(case.candidate) if case.candidate else (),
+        opinions=_opinions(case, case.candidate) if case.candidate else (),
+        freshness=report.freshness,
+        failures=report.failures,
         facts=tuple(_facts(case)) if believed else (),
-        failures=failures,
         not_proven=tuple(_not_proven(case)) if believed else ("Nothing about this release: it failed, so believe nothing that it says.",),
-        manifest=manifest,
-        state=case.state,
-        seen=_seen(case) if case.continues else None,
+        manifest=report.manifest,
+        state=report.state,
     )
 
 
-def _seen(case: Case) -> Seen:
-    trust, signed = established(case.trust), established(case.signed)
-    checkpoint = signed.checkpoint
-    return Seen(
-        trust.log.origin, trust.log.key, checkpoint.size, checkpoint.root.hex(), signed.text, SeenTrust(trust.version, trust.digest)
-    )
+def as_json(told: Told) -> Mapping[str, Any]:
+    """Return the object that `--format json` prints."""
+    names = ("verdict", "release", "version", "root", "rows", "separation", "steps", "opinions", "freshness", "failures", "facts")
+    return {name: documents.write(getattr(told, name)) for name in names} | {"notProven": list(told.not_proven)}
+
+
+def human(told: Told) -> str:
+    """Return a verification in plain words: the verdict, who stands behind which fact, and what is not proven."""
+    name = f"{told.release} {told.version}".strip() or "this release"
+    lines = [f"{told.verdict.upper()}: {name}", f"  {_MEANINGS[told.verdict]}."]
+    if told.failures:
+        lines += ["", "Why it is not verified:", *(f"  {_plain(failure)}" for failure in told.failures)]
+    label = ""
+    for fact in told.facts:
+        if fact.label != label:
+            label = fact.label
+            lines += ["", f"{label[0].upper()}{label[1:]}:"]
+        lines.append(f"  {fact.text}")
+    freshness = told.freshness
+    if freshness is not None and freshness.age_seconds is not None:
+        lines += ["", f"Freshness: {freshness.quorum} witnesses signed the log {_age(freshness.age_seconds)} ago or later."]
+    lines += ["", "Not proven:", *(f"  {text}" for text in told.not_proven)]
+    return "\n".join(printable(line) for line in lines)
+
+
+def printable(line: str) -> str:
+    """Return a line without control characters: a terminal obeys them, and some of the words are a stranger's."""
+    return line if line.isprintable() else ascii(line)
+
+
+def _plain(failure: Failure) -> str:
+    parts = (("expected", failure.expected), ("found", failure.found))
+    details = "; ".join(f"{name} {value}" for name, value in parts if value)
+    return f"{failure.where or 'release'}: {details or 'a check failed'} [{failure.code}]"
+
+
+def _age(seconds: int) -> str:
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} seconds"
+
+
+def _opinions(case: Case, candidate: CandidateState) -> tuple[OpinionSummary, ...]:
+    """Return every opinion, and every engaged auditor without one, by name."""
+    found = {
+        item.auditor.organisation: OpinionSummary(
+            organisation=item.auditor.organisation,
+            result=item.opinion.verification_result,
+            conclusion=item.report.conclusion,
+            tier="matches" if item.matches else "rows",
+            counts=item.counts,
+            reason=item.reason,
+        )
+        for item in case.weighed
+    }
+    silent = (name for name in candidate.candidate.auditors if name not in found)
+    missing = (OpinionSummary(name, "none", "", "", counts=False, reason="it was engaged and has given no opinion") for name in silent)
+    return (*found.values(), *missing)
 
 
 def _steps(candidate: CandidateState) -> tuple[StepSummary, ...]:
@@ -163,12 +291,9 @@ def _not_proven(case: Case) -> Iterator[str]:
     yield "That the lists were genuine and complete, or that the rows removed were rightly removed; counts of removed rows are not prevalence."
     if case.extra_checks is None:
         yield "That the rows inside the data files hash to the roots: this light verifier compared whole files and ranges; `release verify` does that."
-    for name in (
-        (summary.organisation for summary in policy.summarise(case.candidate, case.weighed) if summary.result == "none")
-        if case.candidate
-        else ()
-    ):
-        yield f"What {name} thinks: it was engaged as an auditor and has given no opinion."
+    for opinion in _opinions(case, case.candidate) if case.candidate else ():
+        if opinion.result == "none":
+            yield f"What {opinion.organisation} thinks: it was engaged as an auditor and has given no opinion."
     outside = [path for path in OUTSIDE_THE_PROOF if path in case.listing]
     if outside:
         yield f"What {' and '.join(outside)} in the folder say: they lie outside the proof."

@@ -6,12 +6,11 @@ length. Paths are relative to the folder `log/`. For a size there is one set of 
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from audit_logs import merkle
 from audit_logs.envelope import MAX_BUNDLE
-from audit_logs.errors import FormatError, VerificationError
+from audit_logs.errors import Failure, FormatError, VerificationError
 
 WIDTH = 256
 MAX_BUNDLE_FILE = WIDTH * (2 + MAX_BUNDLE)
@@ -36,20 +35,6 @@ def tile_paths(size: int) -> list[str]:
     """Return the paths of all tiles and bundles that a log of this size has, and no others."""
     counts: list[tuple[Level, int]] = [(ENTRIES, size), *enumerate(_level_sizes(size))]
     return [tile_path(level, index, width) for level, count in counts for index, width in _tiles(count)]
-
-
-def tile_count(size: int) -> int:
-    """Return how many tiles and bundles a log of this size has, without listing them."""
-    return sum(-(-count // WIDTH) for count in [size, *_level_sizes(size)])
-
-
-def encode_bundle(entries: Iterable[bytes]) -> bytes:
-    """Return the bundle of up to 256 entries of 1 to 65,535 bytes.
-
-    Raises:
-        FormatError: an entry is empty or too large.
-    """
-    return b"".join(_length(entry) + entry for entry in entries)
 
 
 def decode_bundle(data: bytes, *, where: str = "entry bundle") -> list[bytes]:
@@ -80,15 +65,6 @@ def levels(leaves: Sequence[bytes]) -> list[list[bytes]]:
     return result
 
 
-def root_from_edge(edge: Sequence[Sequence[bytes]]) -> bytes:
-    """Return a log's root from the hashes in the partial tile of each level, lowest first (empty where there is none)."""
-    below: list[bytes] = []
-    for hashes in edge:
-        above = [*hashes, *below]
-        below = [merkle.root(above)] if above else []
-    return below[0] if below else merkle.EMPTY
-
-
 def check_tiles(size: int, root: bytes, names: Iterable[str], read: Callable[[str, int], bytes]) -> list[bytes]:
     """Return all entries of a log after computing every tile anew.
 
@@ -114,40 +90,34 @@ def check_tiles(size: int, root: bytes, names: Iterable[str], read: Callable[[st
                 raise VerificationError("a tile is not what lies below it", where=f"log/{path}", code="log-tile" if level else "log-entry")
     found = merkle.root(leaves)
     if found != root:
-        raise VerificationError(
-            "the log's root is not the checkpoint's", where="log/checkpoint", expected=root.hex(), found=found.hex(), code="log-root"
-        )
+        failure = Failure("log-root", "log/checkpoint", root.hex(), found.hex())
+        raise failure.problem(VerificationError, "the log's root is not the checkpoint's")
     return entries
 
 
 def _check_names(size: int, names: set[str]) -> None:
+    count = sum(-(-level // WIDTH) for level in (size, *_level_sizes(size)))
     # The count comes first: a hostile size must not make us list more files than are there.
-    if tile_count(size) != len(names):
-        raise _wrong_files("", f"{tile_count(size)} files for a log of {size}", f"{len(names)} files")
+    if count != len(names):
+        raise _wrong_files("", f"{count} files for a log of {size}", f"{len(names)} files")
     for path in tile_paths(size):
         if path not in names:
             raise _wrong_files(path, "a file", "none")
 
 
 def _wrong_files(path: str, expected: str, found: str) -> VerificationError:
-    return VerificationError(
-        "the log's files are not those of the checkpoint's size", where=f"log/{path}", expected=expected, found=found, code="log-files"
-    )
+    failure = Failure("log-files", f"log/{path}", expected, found)
+    return failure.problem(VerificationError, "the log's files are not those of the checkpoint's size")
 
 
 def _read_bundle(path: str, width: int, read: Callable[[str, int], bytes]) -> list[bytes]:
     try:
         entries = decode_bundle(read(path, MAX_BUNDLE_FILE), where=f"log/{path}")
     except FormatError as problem:
-        raise VerificationError(problem.what, where=problem.where, expected=problem.expected, code="log-entry") from None
+        raise problem.recast(VerificationError, code="log-entry") from None
     if len(entries) != width:
-        raise VerificationError(
-            "an entry bundle has the wrong length",
-            where=f"log/{path}",
-            expected=f"{width} entries",
-            found=str(len(entries)),
-            code="log-entry",
-        )
+        failure = Failure("log-entry", f"log/{path}", f"{width} entries", str(len(entries)))
+        raise failure.problem(VerificationError, "an entry bundle has the wrong length")
     return entries
 
 
@@ -161,9 +131,3 @@ def _tiles(count: int) -> Iterator[tuple[int, int]]:
     """Yield index and width of each tile of a level that has `count` hashes."""
     for index in range(-(-count // WIDTH)):
         yield index, min(WIDTH, count - index * WIDTH)
-
-
-def _length(entry: bytes) -> bytes:
-    if not 0 < len(entry) <= MAX_BUNDLE:
-        raise FormatError("a log entry has the wrong size", expected=f"1 to {MAX_BUNDLE} bytes", found=f"{len(entry)} bytes")
-    return struct.pack(">H", len(entry))

@@ -9,16 +9,29 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from typing import Literal
+from typing import Annotated, Literal
 
-from audit_logs import canonical, fields, statement
+from audit_logs import statement
+from audit_logs.documents import Document, Rule
 from audit_logs.envelope import PublicKey
-from audit_logs.errors import FormatError, TrustError
-from audit_logs.fields import BASE, Count, Flag, KeyId, Label, Organisation, Positive, ReleaseName, Sha256, Text, Time, refuse, write
-from audit_logs.note import VerifierKey
+from audit_logs.errors import Failure, FormatError, TrustError
+from audit_logs.fields import BASE, SORTED, Count, Flag, KeyId, Kind, Label, Organisation, Positive, ReleaseName, Sha256, Text, Time
+from audit_logs.note import LOG_KEY, WITNESS_KEY, VerifierKey
 
 TYPE = BASE + "trust/v0.1"
 LIMIT = 1024 * 1024
+
+
+def _is_vkey(text: object, kind: int) -> bool:
+    try:
+        return isinstance(text, str) and VerifierKey.parse(text).kind == kind
+    except FormatError:
+        return False
+
+
+KeyIds = Annotated[tuple[KeyId, ...], SORTED]
+LogKey = Annotated[str, Kind("a vkey of type 01", lambda text: _is_vkey(text, LOG_KEY))]
+WitnessKey = Annotated[str, Kind("a vkey of type 04", lambda text: _is_vkey(text, WITNESS_KEY))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +39,11 @@ class LogId:
     """A log: its origin, and its key as a C2SP vkey of type 01."""
 
     origin: Text
-    key: Text
+    key: LogKey
+
+    def rules(self) -> Iterator[Rule]:
+        """Yield what the members must satisfy together."""
+        yield VerifierKey.parse(self.key).name == self.origin, "key", f"a vkey whose name is the origin {self.origin}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +58,7 @@ class TrustKey:
 class Root:
     """The keys that together replace this file, and how many of them it takes."""
 
-    keys: tuple[KeyId, ...]
+    keys: KeyIds
     threshold: Count
 
 
@@ -51,7 +68,7 @@ class RequiredStep:
 
     name: Label
     kind: Label
-    keys: tuple[KeyId, ...]
+    keys: KeyIds
     max_list_age_days: Count | None
 
 
@@ -61,7 +78,7 @@ class Auditor:
 
     organisation: Organisation
     key: KeyId
-    witness: Text
+    witness: WitnessKey
     recipient: Text
     tier: Literal["rows", "matches"]
 
@@ -88,8 +105,8 @@ class Trust:
     log: LogId
     keys: Mapping[str, TrustKey]
     root: Root
-    build: tuple[KeyId, ...]
-    publish: tuple[KeyId, ...]
+    build: KeyIds
+    publish: KeyIds
     steps: tuple[RequiredStep, ...]
     auditors: tuple[Auditor, ...]
     officer: Text
@@ -98,12 +115,21 @@ class Trust:
     @property
     def digest(self) -> str:
         """Return the SHA-256 of the file's only form, in hex."""
-        return sha256(_bytes(self)).hexdigest()
+        return sha256(_DOCUMENT.encode(self)).hexdigest()
+
+    def rules(self) -> Iterator[Rule]:
+        """Yield what section 12 says of single members beyond their kind."""
+        yield (self.version == 1) == (self.previous is None), "previous", "null for version 1 and a sha256 for every later one"
+        yield len({step.name for step in self.steps}) == len(self.steps), "steps", "distinct names"
 
     def public_key(self, keyid: str) -> PublicKey | None:
         """Return the key with this id, or nothing."""
         entry = self.keys.get(keyid)
         return None if entry is None else _public_key(entry.pem)
+
+    def raw_keys(self, *keyids: str) -> frozenset[bytes]:
+        """Return the bytes of the keys with these ids, of those that there are."""
+        return frozenset(key.raw for keyid in keyids if (key := self.public_key(keyid)) is not None)
 
     def organisation(self, keyid: str) -> str:
         """Return who owns a key, or ""."""
@@ -132,27 +158,16 @@ class Trust:
         return isinstance(predicate, statement.Withdrawal) or keyid in self.root.keys
 
 
+_DOCUMENT = Document(Trust, TYPE, LIMIT, TrustError, "trust")
+
+
 def read(data: bytes, *, where: str = "trust file") -> Trust:
     """Return the trust file that `data` is the only form of, without the rules of section 12.
 
     Raises:
         TrustError: the form is not that of sections 1, 2 and 12 (code `trust`).
     """
-    try:
-        value = canonical.decode(data, where=where, limit=LIMIT)
-        if value.pop("_type", None) != TYPE:
-            raise refuse(f"{where}._type", TYPE, "another type")
-        trust = fields.read(Trust, value, where)
-        _check_form(trust, where)
-    except FormatError as error:
-        raise TrustError(
-            "the trust file has not its legal form",
-            where=error.where,
-            expected=error.expected,
-            found=error.found,
-            next_step="ask whoever gave you the file for it again",
-        ) from error
-    return trust
+    return _DOCUMENT.parse(data, where)
 
 
 def parse(data: bytes, *, where: str = "trust file") -> Trust:
@@ -163,7 +178,7 @@ def parse(data: bytes, *, where: str = "trust file") -> Trust:
     """
     trust = read(data, where=where)
     for fault in faults(trust):
-        raise fault
+        raise fault.problem(TrustError, "the trust file is refused")
     return trust
 
 
@@ -173,113 +188,64 @@ def encode(trust: Trust) -> bytes:
     Raises:
         TrustError: it would not be read again, or a rule refuses it.
     """
-    data = _bytes(trust)
+    data = _DOCUMENT.encode(trust)
     parse(data)
     return data
 
 
-def faults(trust: Trust) -> Iterator[TrustError]:
-    """Yield everything for which section 12 refuses a trust file, in the section's order."""
-    for check in (_key_faults, _owner_faults, _role_faults, _auditor_faults, _count_faults):
+def faults(trust: Trust) -> Iterator[Failure]:
+    """Yield everything for which section 12 refuses a trust file."""
+    for check in (_key_faults, _role_faults, _auditor_faults, _count_faults):
         yield from check(trust)
 
 
-def _bytes(trust: Trust) -> bytes:
-    return canonical.encode({"_type": TYPE, **write(trust)})
-
-
 @lru_cache(maxsize=1024)
-def _public_key(pem: str) -> PublicKey:
-    return PublicKey.from_pem(pem)
+def _public_key(pem: str) -> PublicKey | None:
+    """Return the key of a PEM text; nothing for what is no key, which `faults` names."""
+    try:
+        return PublicKey.from_pem(pem)
+    except FormatError:
+        return None
 
 
-def _fault(code: str, where: str, expected: str, found: str) -> TrustError:
-    return TrustError("the trust file is refused", where=where, expected=expected, found=found, code=code)
-
-
-def _check_form(trust: Trust, where: str) -> None:
-    """Check what section 12 says of single members beyond their kind."""
-    if (trust.version == 1) != (trust.previous is None):
-        raise refuse(f"{where}.previous", "null for version 1 and a sha256 for every later one", trust.previous)
-    lists = {"root.keys": trust.root.keys, "build": trust.build, "publish": trust.publish}
-    lists |= {f"steps[{index}].keys": step.keys for index, step in enumerate(trust.steps)}
-    for member, keyids in lists.items():
-        if list(keyids) != sorted(set(keyids)):
-            raise refuse(f"{where}.{member}", "key ids sorted and distinct", "others")
-    names = [step.name for step in trust.steps]
-    if len(set(names)) != len(names):
-        raise refuse(f"{where}.steps", "distinct names", ", ".join(names))
-    log = _vkey(trust.log.key, 1, f"{where}.log.key")
-    if log.name != trust.log.origin:
-        raise refuse(f"{where}.log.key", f"a vkey whose name is the origin {trust.log.origin}", log.name)
-    for index, auditor in enumerate(trust.auditors):
-        _vkey(auditor.witness, 4, f"{where}.auditors[{index}].witness")
-
-
-def _vkey(text: str, kind: int, where: str) -> VerifierKey:
-    key = VerifierKey.parse(text)
-    if key.kind != kind:
-        raise refuse(where, f"a vkey of type {kind:02d}", f"type {key.kind:02d}")
-    return key
-
-
-def _key_faults(trust: Trust) -> Iterator[TrustError]:
+def _key_faults(trust: Trust) -> Iterator[Failure]:
     owners: dict[bytes, str] = {}
     for keyid, entry in trust.keys.items():
-        try:
-            key = _public_key(entry.pem)
-        except FormatError as error:
-            yield _fault("trust-key-id", f"keys.{keyid}", "a public key in its one PEM form", error.what)
-            continue
-        if key.identity in owners:
-            yield _fault("trust-key-twice", f"keys.{keyid}", "every key under one id", f"the key of {owners[key.identity]}")
-        owners[key.identity] = keyid
-        if key.keyid != keyid:
-            yield _fault("trust-key-id", f"keys.{keyid}", key.keyid, keyid)
+        key = _public_key(entry.pem)
+        if key is None or key.keyid != keyid:
+            yield Failure("trust-key-id", f"keys.{keyid}", key.keyid if key else "a public key in its one PEM form", keyid)
+        if key is not None and owners.setdefault(key.raw, keyid) != keyid:
+            yield Failure("trust-key-twice", f"keys.{keyid}", "every key under one id", f"the key of {owners[key.raw]}")
 
 
-def _raw(trust: Trust, keyid: str) -> bytes:
-    """Return the bytes of a key, or nothing where the file's own faults make that impossible."""
-    entry = trust.keys.get(keyid)
-    try:
-        return b"" if entry is None else _public_key(entry.pem).raw
-    except FormatError:
-        return b""
-
-
-def _owner_faults(trust: Trust) -> Iterator[TrustError]:
-    """Two auditors that share a key are one auditor."""
-    owners: dict[bytes, str] = {}
-    for auditor in trust.auditors:
-        for raw in {_raw(trust, auditor.key), VerifierKey.parse(auditor.witness).public} - {b""}:
-            if owners.setdefault(raw, auditor.organisation) != auditor.organisation:
-                yield _fault("trust-key-twice", f"auditors, {auditor.organisation}", "a key of its own", f"a key of {owners[raw]}")
-
-
-def _role_faults(trust: Trust) -> Iterator[TrustError]:
+def _role_faults(trust: Trust) -> Iterator[Failure]:
     for keyid in sorted(trust.institution_keys() | {auditor.key for auditor in trust.auditors}):
         if keyid not in trust.keys:
-            yield _fault("trust-unknown-key", "the roles", "key ids that stand in keys", keyid)
+            yield Failure("trust-unknown-key", "the roles", "key ids that stand in keys", keyid)
 
 
-def _auditor_faults(trust: Trust) -> Iterator[TrustError]:
-    log = VerifierKey.parse(trust.log.key).public
-    others = {_raw(trust, keyid) for keyid in trust.institution_keys()} | {log}
-    institutions = {trust.organisation(keyid) for keyid in trust.institution_keys()}
-    seen: set[str] = set()
+def _auditor_faults(trust: Trust) -> Iterator[Failure]:
+    """Two auditors that share a key are one auditor, and an auditor that shares one with the institution is none."""
+    institution = trust.institution_keys()
+    others = trust.raw_keys(*institution) | {VerifierKey.parse(trust.log.key).public}
+    owners: dict[bytes, str] = {}
+    names: list[str] = []
     for auditor in trust.auditors:
-        where = f"auditors, {auditor.organisation}"
-        if {_raw(trust, auditor.key), VerifierKey.parse(auditor.witness).public} & (others - {b""}):
-            yield _fault("trust-auditor-key", where, "keys without another role", "a root, log, step, build or publish key")
-        owner = trust.organisation(auditor.key)
-        if owner != auditor.organisation or owner in institutions:
-            yield _fault("trust-auditor-organisation", where, "its own key, and no other role", f"a key of {owner or 'nobody'}")
-        if auditor.organisation in seen:
-            yield _fault("trust-organisation-twice", where, "one entry for each organisation", "two")
-        seen.add(auditor.organisation)
+        name, owner = auditor.organisation, trust.organisation(auditor.key)
+        own = trust.raw_keys(auditor.key) | {VerifierKey.parse(auditor.witness).public}
+        shared = [owners[raw] for raw in own if owners.setdefault(raw, name) != name]
+        is_apart = owner == name and owner not in map(trust.organisation, institution)
+        checks = (
+            (not shared, "trust-key-twice", "a key of its own", f"a key of {', '.join(shared)}"),
+            (not own & others, "trust-auditor-key", "keys without another role", "a root, log, step, build or publish key"),
+            (is_apart, "trust-auditor-organisation", "its own key, and no other role", f"a key of {owner or 'nobody'}"),
+            (name not in names, "trust-organisation-twice", "one entry for each organisation", "two"),
+        )
+        yield from (Failure(code, f"auditors, {name}", expected, found) for holds, code, expected, found in checks if not holds)
+        names.append(name)
 
 
-def _count_faults(trust: Trust) -> Iterator[TrustError]:
+def _count_faults(trust: Trust) -> Iterator[Failure]:
     auditors, policy = len(trust.auditors), trust.policy
     holders = sum(auditor.tier == "matches" for auditor in trust.auditors)
     rules = (
@@ -291,4 +257,4 @@ def _count_faults(trust: Trust) -> Iterator[TrustError]:
     for where, low, value, high in rules:
         if not low <= value <= high:
             reach = f"a number from {low} to {high}" if low <= high else "somebody who could reach it, and nobody is named yet"
-            yield _fault("trust-threshold", where, reach, str(value))
+            yield Failure("trust-threshold", where, reach, str(value))

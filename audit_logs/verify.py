@@ -22,38 +22,28 @@ time, and what was seen of the log before. The rules, in order; the first sectio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from typing import TypeAlias
 
 from audit_logs import card, hashing, merkle, note, policy, tiles
 from audit_logs import manifest as manifests
 from audit_logs import trust as trusts
-from audit_logs.case import Case, ExtraChecks, established
-from audit_logs.errors import FormatError, Problem, VerificationError
+from audit_logs.case import Case, ExtraChecks, Freshness, established
+from audit_logs.errors import Failure, FormatError, Problem, VerificationError
 from audit_logs.fields import instant
 from audit_logs.files import FileInfo, Files, FolderFiles
 from audit_logs.folder import CHECKPOINT, check_folder
-from audit_logs.manifest import Disagreement
 from audit_logs.note import VerifierKey
 from audit_logs.replay import State, replay
-from audit_logs.report import INCOMPLETE_CODES, STALE_CODES, WITHDRAWN_CODE, Fact, Failure, Freshness, Report
+from audit_logs.report import NOT_FATAL, Report
 from audit_logs.seen import Seen
-from audit_logs.telling import tell
 from audit_logs.trust import Trust
 
-__all__ = ["ExtraChecks", "Fact", "Failure", "FileInfo", "Files", "FolderFiles", "Freshness", "Report", "Seen", "replayed", "verify"]
+__all__ = ["ExtraChecks", "Failure", "FileInfo", "Files", "FolderFiles", "Freshness", "Report", "Seen", "replayed", "verify"]
 
 _AHEAD_SECONDS = 300
-_NOT_FATAL = INCOMPLETE_CODES | STALE_CODES | {WITHDRAWN_CODE}
-
-
-@dataclass(frozen=True, slots=True)
-class _Section:
-    """A section of the specification: its check, and whether it needs a candidate."""
-
-    check: Callable[[Case], Iterator[Failure]]
-    needs_candidate: bool = False
+_Section: TypeAlias = Callable[[Case], Iterator[Failure]]
 
 
 def verify(files: Files, trust: bytes, *, now: datetime, seen: Seen | None = None, extra_checks: ExtraChecks | None = None) -> Report:
@@ -69,17 +59,7 @@ def verify(files: Files, trust: bytes, *, now: datetime, seen: Seen | None = Non
     Raises:
         StoreError: the folder cannot be listed.
     """
-    case = Case(files, trust, now, seen, extra_checks)
-    case.listing = {info.path: info for info in files.names()}
-    failures: list[Failure] = []
-    for section in _SECTIONS:
-        if section.needs_candidate and case.candidate is None:
-            continue
-        found = _outcome(section, case)
-        failures += found
-        if any(failure.code not in _NOT_FATAL for failure in found):
-            break
-    return tell(case, tuple(failures))
+    return _run(_SECTIONS, Case(files, trust, now, seen, extra_checks))
 
 
 def replayed(files: Files, trust: bytes, *, now: datetime) -> State:
@@ -89,30 +69,39 @@ def replayed(files: Files, trust: bytes, *, now: datetime) -> State:
         VerificationError: trust file or log do not hold.
         StoreError: the folder cannot be listed.
     """
-    case = Case(files, trust, now, None, None)
-    case.listing = {info.path: info for info in files.names()}
-    for section in (_trust, _log, _replay):
-        for failure in _outcome(_Section(section), case):
-            if failure.code not in _NOT_FATAL:
-                raise VerificationError(
-                    "the log cannot be shown", where=failure.where, expected=failure.expected, found=failure.found, code=failure.code
-                )
-    return established(case.state)
+    report = _run((_trust, _log, _replay), Case(files, trust, now))
+    for failure in report.failures:
+        if failure.code not in NOT_FATAL:
+            raise failure.problem(VerificationError, "the log cannot be shown")
+    return established(report.state)
+
+
+def _run(sections: Sequence[_Section], case: Case) -> Report:
+    """Check section after section, until one fails."""
+    case.listing = {info.path: info for info in case.files.names()}
+    failures: list[Failure] = []
+    for section in sections:
+        if section in _OF_A_CANDIDATE and case.candidate is None:
+            continue
+        failures += _outcome(section, case)
+        if any(failure.code not in NOT_FATAL for failure in failures):
+            break
+    return Report(tuple(failures), case)
 
 
 def _outcome(section: _Section, case: Case) -> list[Failure]:
     """Return the failures of a section; a problem that stops it is its last one."""
     failures: list[Failure] = []
     try:
-        failures.extend(section.check(case))
+        failures.extend(section(case))
     except Problem as problem:
-        failures.append(Failure(problem.code, problem.where, problem.expected or problem.what, problem.found))
+        failures.append(Failure.of(problem))
     return failures
 
 
 def _trust(case: Case) -> Iterator[Failure]:
     trust = trusts.read(case.trust_bytes)
-    faults = [Failure(fault.code, fault.where, fault.expected, fault.found) for fault in trusts.faults(trust)]
+    faults = list(trusts.faults(trust))
     yield from faults
     if case.now > instant(trust.expires):
         yield Failure("trust-expired", "trust file", f"a time before {trust.expires}", "a later one")
@@ -125,7 +114,7 @@ def _log(case: Case) -> Iterator[Failure]:
     try:
         signed = note.parse_signed(case.read(CHECKPOINT, note.MAX_CHECKPOINT))
     except FormatError as error:
-        raise VerificationError(error.what, where=CHECKPOINT, expected=error.expected, found=error.found, code="checkpoint-form") from error
+        raise error.recast(VerificationError, where=CHECKPOINT, code="checkpoint-form") from error
     witnesses = [VerifierKey.parse(auditor.witness) for auditor in trust.auditors]
     case.cosignatures = note.verify_signed(signed, VerifierKey.parse(trust.log.key), witnesses)
     names = [path.removeprefix("log/") for path in case.listing if path.startswith("log/") and path != CHECKPOINT]
@@ -136,13 +125,11 @@ def _log(case: Case) -> Iterator[Failure]:
 
 
 def _continuity(case: Case) -> Iterator[Failure]:
-    trust, seen = established(case.trust), case.seen
+    trust, seen, found = established(case.trust), case.seen, []
     if seen is not None and seen.origin == trust.log.origin:
         found = [*_trust_continues(trust, seen), *(_log_continues(case, seen) if seen.log_key == trust.log.key else ())]
-        yield from found
-        case.continues = not found
-    else:
-        case.continues = True
+    case.continues = not found
+    yield from found
 
 
 def _trust_continues(trust: Trust, seen: Seen) -> Iterator[Failure]:
@@ -160,13 +147,12 @@ def _trust_continues(trust: Trust, seen: Seen) -> Iterator[Failure]:
 def _log_continues(case: Case, seen: Seen) -> Iterator[Failure]:
     checkpoint = established(case.signed).checkpoint
     before = f"{seen.size} entries with root {seen.root}, as seen before"
-    if checkpoint.size < seen.size:
-        yield Failure("log-rollback", CHECKPOINT, before, f"{checkpoint.size} entries with root {checkpoint.root.hex()}")
-        return
+    now = f"{checkpoint.size} entries with root {checkpoint.root.hex()}"
     root = merkle.root([merkle.leaf_hash(entry) for entry in case.entries[: seen.size]]).hex()
-    if root != seen.root:
-        now = f"now {checkpoint.size} entries with root {checkpoint.root.hex()}"
-        yield Failure("log-fork", CHECKPOINT, before, f"root {root} at size {seen.size}; {now}")
+    if checkpoint.size < seen.size:
+        yield Failure("log-rollback", CHECKPOINT, before, now)
+    elif root != seen.root:
+        yield Failure("log-fork", CHECKPOINT, before, f"root {root} at size {seen.size}; now {now}")
 
 
 def _replay(case: Case) -> Iterator[Failure]:
@@ -180,18 +166,13 @@ def _replay(case: Case) -> Iterator[Failure]:
 def _manifest(case: Case) -> Iterator[Failure]:
     trust, state = established(case.trust), established(case.state)
     manifest = manifests.parse(case.read(manifests.PATH, manifests.LIMIT))
-    case.manifest = manifest
+    case.manifest, case.candidate = manifest, state.candidates.get(manifest.digest)
     if manifest.name != trust.name:
         yield Failure("manifest-name", f"{manifests.PATH}.name", trust.name, manifest.name)
-    yield from (_disagreement("manifest-arithmetic", item) for item in manifests.arithmetic(manifest))
-    yield from (_disagreement("manifest-roots", item) for item in manifests.roots(manifest))
-    case.candidate = state.candidates.get(manifest.digest)
+    yield from manifests.arithmetic(manifest)
+    yield from manifests.roots(manifest)
     if case.candidate is None:
-        yield Failure("no-candidate", "log", "a candidate statement for this manifest that stands", "none")
-
-
-def _disagreement(code: str, item: Disagreement) -> Failure:
-    return Failure(code, f"{manifests.PATH}.{item.where}", item.expected, item.found)
+        yield policy.NO_CANDIDATE
 
 
 def _files(case: Case) -> Iterator[Failure]:
@@ -227,35 +208,23 @@ def _release(case: Case) -> Iterator[Failure]:
 def _freshness(case: Case) -> Iterator[Failure]:
     """Judge the age of the quorum; a witness whose auditor's key was withdrawn is not heard."""
     trust, state = established(case.trust), established(case.state)
-    heard = [VerifierKey.parse(auditor.witness) for auditor in trust.auditors if auditor.key not in state.withdrawn_keys]
+    heard = [VerifierKey.parse(auditor.witness) for auditor in trust.auditors if auditor.key not in state.key_withdrawals]
     times = sorted((case.cosignatures[key] for key in heard if key in case.cosignatures), reverse=True)
     limit, quorum = trust.policy.fresh_seconds, trust.policy.quorum
-    if len(times) < quorum:
-        case.freshness = Freshness(None, limit, quorum, len(times))
+    age = int(case.now.timestamp()) - times[quorum - 1] if len(times) >= quorum else None
+    is_known = age is not None and age >= -_AHEAD_SECONDS
+    case.freshness = Freshness(max(0, age) if age is not None and is_known else None, limit, quorum, len(times))
+    if age is None:
         yield Failure("stale", CHECKPOINT, f"cosignatures by {quorum} witnesses", str(len(times)))
-        return
-    age = int(case.now.timestamp()) - times[quorum - 1]
-    if age < -_AHEAD_SECONDS:
-        case.freshness = Freshness(None, limit, quorum, len(times))
+    elif not is_known:
         yield Failure("cosignature-future", CHECKPOINT, "cosignatures from the past", f"{-age} seconds ahead of this clock")
-        return
-    case.freshness = Freshness(max(0, age), limit, quorum, len(times))
-    if age > limit:
+    elif age > limit:
         yield Failure("stale", CHECKPOINT, f"cosignatures at most {limit} seconds old", f"{age} seconds")
 
 
-_SECTIONS = (
-    _Section(_trust),
-    _Section(_log),
-    _Section(_continuity),
-    _Section(_replay),
-    _Section(_manifest),
-    _Section(check_folder),
-    _Section(_files),
-    _Section(_rows),
-    _Section(_steps, needs_candidate=True),
-    _Section(_previous, needs_candidate=True),
-    _Section(_opinions, needs_candidate=True),
-    _Section(_release),
-    _Section(_freshness, needs_candidate=True),
+_SECTIONS: tuple[_Section, ...] = (
+    *(_trust, _log, _continuity, _replay, _manifest),
+    *(check_folder, _files, _rows),
+    *(_steps, _previous, _opinions, _release, _freshness),
 )
+_OF_A_CANDIDATE = (_steps, _previous, _opinions, _freshness)

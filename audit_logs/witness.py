@@ -7,23 +7,22 @@ cosign two histories. A cosignature is the newest line of the witness on this ch
 
 from __future__ import annotations
 
-import base64
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import NoReturn
 
-from audit_logs import canonical, log, merkle, note, store
-from audit_logs.envelope import Signer
-from audit_logs.errors import FormatError, VerificationError
-from audit_logs.keys import verifier_key
+from audit_logs import log, merkle, note, store
+from audit_logs.documents import Document
+from audit_logs.errors import VerificationError
+from audit_logs.fields import BASE, Count, Sha256
+from audit_logs.keys import Signer, verifier_key
 from audit_logs.note import Checkpoint, SignatureLine, VerifierKey
 
 _MAX_MEMORY = 1024 * 1024
-_TYPE = "https://vetted-release.example.org/witness-memory/v0.1"
+_NOTHING = merkle.EMPTY.hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +47,21 @@ class Witness:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a witness remembers of one log: size and root last cosigned, digests of submitted entries not yet seen there."""
+    """What a witness remembers of one log: size and root (hex) last cosigned, digests (hex) of submitted entries not yet seen there."""
 
-    size: int = 0
-    root: bytes = merkle.EMPTY
-    submitted: tuple[str, ...] = ()
+    size: Count = 0
+    root: Sha256 = _NOTHING
+    submitted: tuple[Sha256, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """What a witness remembers, by the log's vkey."""
+
+    logs: Mapping[str, Seen]
+
+
+_DOCUMENT = Document(_Memory, BASE + "witness-memory/v0.1", _MAX_MEMORY, code="format")
 
 
 def cosign(folder: Path, log_key: VerifierKey, witness: Witness, *, now: datetime) -> str:
@@ -80,7 +89,7 @@ def cosign(folder: Path, log_key: VerifierKey, witness: Witness, *, now: datetim
         seen = logs.get(log_key.text, Seen())
         _check_continues(seen, signed.checkpoint, entries)
         _check_submitted(seen, entries)
-        logs[log_key.text] = Seen(signed.checkpoint.size, signed.checkpoint.root)
+        logs[log_key.text] = Seen(signed.checkpoint.size, signed.checkpoint.root.hex())
         _write_memory(witness.memory, logs)
         line = _cosignature(signed.text, key, witness.signer, int(now.timestamp())).text
         store.write_file(folder / log.CHECKPOINT, log.with_cosignature(signed, line, key).encode())
@@ -124,13 +133,13 @@ def _check_continues(seen: Seen, checkpoint: Checkpoint, entries: list[bytes]) -
             next_step="do not cosign; ask the institution for the whole log",
             code="log-rollback",
         )
-    found = merkle.root([merkle.leaf_hash(entry) for entry in entries[: seen.size]])
+    found = merkle.root([merkle.leaf_hash(entry) for entry in entries[: seen.size]]).hex()
     if found != seen.root:
         raise VerificationError(
             "the log has another history than the one that was cosigned",
             where=f"the first {seen.size} entries",
-            expected=seen.root.hex(),
-            found=found.hex(),
+            expected=seen.root,
+            found=found,
             next_step="do not cosign; keep both copies, they prove the fork",
             code="log-fork",
         )
@@ -164,34 +173,8 @@ def _memory(path: Path) -> Iterator[dict[str, Seen]]:
 def _read_memory(path: Path) -> dict[str, Seen]:
     if not store.exists(path):
         return {}
-    where = str(path)
-    data = store.read_file(path, _MAX_MEMORY, private=True)
-    document = canonical.members(canonical.decode(data, where=where, limit=_MAX_MEMORY), ("_type", "logs"), where=where)
-    logs = document["logs"]
-    if document["_type"] != _TYPE or not isinstance(logs, dict):
-        _malformed(where)
-    return {vkey: _read_seen(value, where) for vkey, value in logs.items()}
-
-
-def _read_seen(value: object, where: str) -> Seen:
-    match canonical.members(value, ("size", "root", "submitted"), where=where):
-        case {"size": int(size), "root": str(root), "submitted": list(submitted)} if all(isinstance(digest, str) for digest in submitted):
-            digest = canonical.decode_base64(root, where=where)
-            if len(digest) == merkle.HASH_SIZE and not isinstance(size, bool):
-                return Seen(size, digest, tuple(submitted))
-    return _malformed(where)
-
-
-def _malformed(where: str) -> NoReturn:
-    raise FormatError("this is no witness memory", where=where, expected=f"what {_TYPE} names")
+    return dict(_DOCUMENT.parse(store.read_file(path, _MAX_MEMORY, private=True), str(path)).logs)
 
 
 def _write_memory(path: Path, logs: dict[str, Seen]) -> None:
-    document = {
-        "_type": _TYPE,
-        "logs": {
-            vkey: {"size": seen.size, "root": base64.b64encode(seen.root).decode(), "submitted": seen.submitted}
-            for vkey, seen in logs.items()
-        },
-    }
-    store.write_file(path, canonical.encode(document), private=True)
+    store.write_file(path, _DOCUMENT.encode(_Memory(logs)), private=True)

@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Literal
 
 from audit_logs import envelope, fields, statement
+from audit_logs import keys as signing
 from audit_logs import trust as trusts
-from audit_logs.envelope import Signer
+from audit_logs.keys import Signer
 from audit_logs.statement import Statement, Subject, Superseded, Withdrawal
 from audit_logs.trust import Trust
 from release.errors import UsageError
@@ -65,7 +66,7 @@ def trust_superseded(pinned: Trust, new: Trust, signer: Signer, now: datetime) -
         raise UsageError("only a root key announces a trust file", expected=" or ".join(pinned.root.keys), found=signer.keyid)
     said = Superseded(new.version, pinned.digest, fields.time_text(now))
     subject = Subject(statement.TRUST_NAME, trusts.parse(data).digest)
-    return envelope.seal(statement.encode(Statement(subject, said)), signer).raw
+    return signing.seal(statement.encode(Statement(subject, said)), signer).raw
 
 
 def check_right(bundle: bytes, trust: Trust, signer: Signer) -> None:
@@ -103,4 +104,4 @@ def _withdrawal(kind: Literal["release", "envelope", "key"], subject: Subject, r
     if not reason.strip():
         raise UsageError("a withdrawal needs a reason", where="--reason", expected="words for the readers of the log")
     said = Withdrawal(kind, reason.strip(), fields.time_text(now))
-    return envelope.seal(statement.encode(Statement(subject, said)), signer).raw
+    return signing.seal(statement.encode(Statement(subject, said)), signer).raw

@@ -17,18 +17,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from audit_logs import envelope, fields, note, policy, statement
+from audit_logs import fields, note, policy, statement
+from audit_logs import keys as signing
 from audit_logs import manifest as manifests
 from audit_logs import trust as trusts
-from audit_logs.envelope import MAX_BUNDLE, Signer
-from audit_logs.errors import Problem
+from audit_logs.envelope import MAX_BUNDLE
+from audit_logs.errors import Failure, Problem
 from audit_logs.files import FolderFiles
+from audit_logs.keys import Signer
 from audit_logs.log import Log
 from audit_logs.manifest import Manifest
 from audit_logs.note import VerifierKey
 from audit_logs.replay import State, replay
-from audit_logs.report import Failure, Report
+from audit_logs.report import Report
 from audit_logs.statement import Release, Statement
+from audit_logs.telling import tell
 from audit_logs.trust import Trust
 from audit_logs.verify import verify
 from release import head, store
@@ -169,7 +172,7 @@ def _release(manifest: Manifest, log: Log, state: State, authority: tuple[Trust,
     candidate = state.candidates[manifest.digest]
     counted = sorted(opinion.entry.digest for opinion in policy.weigh(candidate, trust) if opinion.counts)
     said = Release(manifest.version, candidate.digest, tuple(counted), fields.time_text(now))
-    raw = envelope.seal(statement.encode(Statement(statement.about_manifest(manifest.digest), said)), keys.publisher).raw
+    raw = signing.seal(statement.encode(Statement(statement.about_manifest(manifest.digest), said)), keys.publisher).raw
     entries = log.entries()
     voids = [void for void in replay([*entries, raw], trust).voids if void.index == len(entries)]
     if voids:
@@ -232,7 +235,7 @@ def _write(folder: Path, destination: Path, manifest: Manifest, trust: bytes, no
         store.write_file(staging / "trust.json", trust)
         report = verify(FolderFiles(staging), trust, now=now)
         _check_verdict(report)
-        store.write_file(staging / PAGE, report_page(report, now))
+        store.write_file(staging / PAGE, report_page(tell(report), now))
         store.swap_folder(staging, destination)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

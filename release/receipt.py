@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from audit_logs import canonical, fields
+from audit_logs import canonical, documents
 from audit_logs.errors import FormatError
 from audit_logs.fields import Count, Sha256
 from audit_logs.manifest import Shard
@@ -50,12 +50,12 @@ class Receipt:
 
 def write(path: Path, receipt: Receipt) -> None:
     """Write the receipt durably and private: it is the last file of its shard."""
-    store.write_file(path, canonical.encode(fields.write(receipt)), private=True)
+    store.write_file(path, canonical.encode(documents.write(receipt)), private=True)
 
 
 def read(path: Path) -> Receipt | None:
     """Return the receipt at `path`, or None where there is none, or none that this program can read."""
     try:
-        return fields.read(Receipt, canonical.decode(path.read_bytes(), where=str(path), limit=LIMIT), str(path))
+        return documents.read(Receipt, canonical.decode(path.read_bytes(), where=str(path), limit=LIMIT), str(path))
     except (FileNotFoundError, FormatError):
         return None

@@ -29,6 +29,7 @@ from audit_logs.manifest import Manifest
 from audit_logs.note import SignedCheckpoint, VerifierKey
 from audit_logs.replay import State, replay
 from audit_logs.report import INCOMPLETE_CODES, STALE_CODES, WITHDRAWN_CODE, Report
+from audit_logs.telling import tell
 from audit_logs.trust import Trust
 from audit_logs.verify import verify
 from release import head, notices, store
@@ -37,7 +38,7 @@ from release.publish import PAGE, Authority, not_ours, waiting_for
 from release.report import report as report_page
 
 LOG = "log"
-TELLABLE = INCOMPLETE_CODES | STALE_CODES | {WITHDRAWN_CODE, "opinion-failed", "previous"}  # what the log alone can bring about
+TELLABLE = INCOMPLETE_CODES | STALE_CODES | {WITHDRAWN_CODE, "opinion-failed"}  # what the log alone can bring about
 Statements = Callable[[State], Sequence[bytes]]
 
 
@@ -136,7 +137,7 @@ def _add(folder: Path, entries: Sequence[bytes], authority: Authority, now: date
         log.append(entries, authority.log)
         _lay_entries(staging, replay(log.entries(), trust))
         if (staging / PAGE).exists():
-            store.write_file(staging / PAGE, report_page(verify(FolderFiles(staging), authority.trust, now=now), now))
+            store.write_file(staging / PAGE, report_page(tell(verify(FolderFiles(staging), authority.trust, now=now)), now))
         store.swap_folder(staging, folder.absolute())
 
 
@@ -223,7 +224,7 @@ def _update(destination: Path, folder: Path, trust_bytes: bytes, now: datetime) 
         _check_tellable(report, destination)
         if report.verdict != "verified" and _stands(manifest, state, trust):
             return waiting_for(manifest, state, log, trust) or _all_witnesses(trust)
-        store.write_file(staging / PAGE, report_page(report, now))
+        store.write_file(staging / PAGE, report_page(tell(report), now))
         store.swap_folder(staging, destination.absolute())
     return report.verdict
 

@@ -1,6 +1,6 @@
 """`report.html`: one page that tells a person what a verification found, without a script, an image or a link.
 
-It lies outside the proof and says so first. It shows what the verifier's `Report` and the log's state hold, nothing per row.
+It lies outside the proof and says so first. It shows what the verifier tells and what the log's state holds, nothing per row.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from audit_logs.case import Freshness
 from audit_logs.fields import day, instant, time_text
 from audit_logs.replay import CandidateState
-from audit_logs.report import Freshness, OpinionSummary, Report
 from audit_logs.statement import AuditReport, FilterStep, ListUse
+from audit_logs.telling import OpinionSummary, Told
 from release.history import history
 from release.page import Html, bar, bullets, document, element, join, section, table
 from release.wording import LOW_QUALITY, NOT_PROVEN, UNSCREENABLE
@@ -26,11 +27,11 @@ _VERDICTS = {
 }
 
 
-def report(report: Report, now: datetime) -> bytes:
+def report(report: Told, now: datetime) -> bytes:
     """Return the page; the same report and time give the same bytes.
 
     Args:
-        report: what the verifier found. Where it failed, the page shows the reasons and no claim.
+        report: what the verifier tells. Where it failed, the page shows the reasons and no claim.
         now: the time of that verification, aware.
     """
     candidate = _candidate(report)
@@ -45,13 +46,13 @@ def report(report: Report, now: datetime) -> bytes:
     return document(f"{report.release} {report.version}: report", parts)
 
 
-def _candidate(report: Report) -> CandidateState | None:
+def _candidate(report: Told) -> CandidateState | None:
     if report.state is None or report.manifest is None:
         return None
     return report.state.candidates.get(report.manifest.digest)
 
 
-def _outside(report: Report, now: datetime) -> Html:
+def _outside(report: Told, now: datetime) -> Html:
     remark = (
         f" The publisher's tool wrote it on {time_text(now)}, for reading. "
         "Only a verification that you run yourself counts, with a trust file that you did not take from this folder:"
@@ -61,7 +62,7 @@ def _outside(report: Report, now: datetime) -> Html:
     return join((note, element("h1", f"{report.release or 'A release'} {report.version}")))
 
 
-def _verdict(report: Report, now: datetime) -> Html:
+def _verdict(report: Told, now: datetime) -> Html:
     meaning = f" on {time_text(now)}: {_VERDICTS[report.verdict]}."
     parts = [element("p", element("strong", report.verdict), meaning, class_=f"verdict {report.verdict}")]
     if report.manifest is not None and report.verdict != "failed":
@@ -70,18 +71,18 @@ def _verdict(report: Report, now: datetime) -> Html:
     return join(parts)
 
 
-def _reasons(report: Report) -> Html:
+def _reasons(report: Told) -> Html:
     return section("Why it is not verified", bullets(map(str, report.failures))) if report.failures else Html("")
 
 
-def _facts(report: Report) -> Html:
+def _facts(report: Told) -> Html:
     groups = groupby(report.facts, key=lambda fact: fact.label)
     return section(
         "Who stands behind what", *(join((element("h3", label), bullets(fact.text for fact in facts))) for label, facts in groups)
     )
 
 
-def _funnel(report: Report) -> Html:
+def _funnel(report: Told) -> Html:
     """Return the rows that are left after each step, as bars of the source's length, with all numbers in words."""
     first = report.steps[0].rows_in if report.steps else 0
     items = [element("li", f"Source: {first:,} rows", bar(first, first))]
@@ -128,7 +129,7 @@ def _coverage(steps: list[FilterStep]) -> Html:
     )
 
 
-def _auditors(report: Report, candidate: CandidateState) -> Html:
+def _auditors(report: Told, candidate: CandidateState) -> Html:
     reports = {entry.organisation: entry.predicate for entry in candidate.reports}
     parts = []
     for opinion in report.opinions:
@@ -176,7 +177,7 @@ def _span(length: timedelta) -> str:
     return f"{length.seconds // 3600} h {length.seconds % 3600 // 60} min"
 
 
-def _log(report: Report) -> Html:
+def _log(report: Told) -> Html:
     if report.state is None:
         return Html("")
     rows = [
@@ -187,5 +188,5 @@ def _log(report: Report) -> Html:
     return section("History of the log", table(("entry", "time", "what it says"), rows), element("p", remark, class_="soft"))
 
 
-def _not_proven(report: Report) -> Html:
+def _not_proven(report: Told) -> Html:
     return section("What is not proven", bullets((*report.not_proven, *(NOT_PROVEN if report.verdict != "failed" else ()))))

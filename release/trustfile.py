@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from audit_logs import canonical, fields, keys
+from audit_logs import canonical, documents, fields, keys
 from audit_logs import trust as trusts
-from audit_logs.envelope import PublicKey, Signer
+from audit_logs.envelope import PublicKey
 from audit_logs.errors import FormatError, TrustError
 from audit_logs.fields import BASE, KeyId, Organisation, ReleaseName, Text
+from audit_logs.keys import Signer
 from audit_logs.note import LOG_KEY, WITNESS_KEY
 from audit_logs.trust import Auditor, LogId, Policy, RequiredStep, Root, Trust, TrustKey
 from release import store
@@ -61,7 +62,7 @@ class Card:
 
     def encode(self) -> bytes:
         """Return the card's only form."""
-        return canonical.encode({"_type": CARD_TYPE, **fields.write(self)})
+        return canonical.encode({"_type": CARD_TYPE, **documents.write(self)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def check_names(organisation: str, name: str = "owner/name") -> None:
     Raises:
         FormatError: one has not its legal form.
     """
-    fields.read(_Names, {"organisation": organisation, "name": name}, "the command line")
+    documents.read(_Names, {"organisation": organisation, "name": name}, "the command line")
 
 
 def draft(institution: Institution, line: Line, now: datetime) -> Trust:
@@ -121,7 +122,7 @@ def read_card(data: bytes, where: str) -> Card:
     value = canonical.decode(data, where=where, limit=CARD_LIMIT)
     if value.pop("_type", None) != CARD_TYPE:
         raise FormatError("the file is no auditor's card", where=where, expected="what `release auditor new` writes as auditor.json")
-    found = fields.read(Card, value, where)
+    found = documents.read(Card, value, where)
     keyid = PublicKey.from_pem(found.pem).keyid
     if keyid != found.key:
         raise FormatError("the key id is not the key's", where=where, expected=keyid, found=found.key)
@@ -143,7 +144,7 @@ def with_auditor(trust: Trust, new: Card, tier: Literal["rows", "matches"]) -> T
     )
     for fault in trusts.faults(made):
         if fault.code != UNREACHABLE:
-            raise fault
+            raise fault.problem(TrustError, "the trust file is refused")
     return made
 
 
@@ -169,7 +170,7 @@ def write(path: Path, trust: Trust) -> None:
         TrustError: it would not be.
         StoreError: it could not be written.
     """
-    data = canonical.encode({"_type": trusts.TYPE, **fields.write(trust)})
+    data = canonical.encode({"_type": trusts.TYPE, **documents.write(trust)})
     if trusts.read(data) != trust:
         raise TrustError("the trust file would not be read again as it is", where=str(path))
     store.write_file(path, data)

@@ -326,7 +326,7 @@ def read_replay(folder: Path) -> Answer:
         "reports": sum(len(candidate.reports) for candidate in state.candidates.values()),
         "opinions": sum(len(candidate.opinions) for candidate in state.candidates.values()),
         "releases": [[release.version, release.withdrawn is not None] for release in state.releases],
-        "withdrawnKeys": sorted(state.withdrawn_keys),
+        "withdrawnKeys": sorted(state.key_withdrawals),
         "supersededBy": state.superseded_by,
     }
 

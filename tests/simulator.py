@@ -23,13 +23,14 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from audit_logs import canonical, envelope, fields, merkle, note, statement, tiles
+from audit_logs import canonical, documents, envelope, merkle, note, statement, tiles
+from audit_logs import keys as signing
 from audit_logs import trust as trusts
 from audit_logs.card import configs
 from audit_logs.envelope import PublicKey
 from audit_logs.files import FileInfo
 from audit_logs.keys import KeyFile, verifier_key
-from audit_logs.log import sign_checkpoint
+from audit_logs.log import encode_bundle, sign_checkpoint
 from audit_logs.manifest import (
     TYPE,
     Field,
@@ -166,13 +167,13 @@ class Simulator:
 
     def trust_bytes(self) -> bytes:
         """Return the trust file, unchecked, so that a bad one can be given."""
-        return canonical.encode({"_type": trusts.TYPE, **fields.write(self._bent(self.trust))})
+        return canonical.encode({"_type": trusts.TYPE, **documents.write(self._bent(self.trust))})
 
     def write_statements(self) -> Simulator:
         """Write the data and the manifest, and log every statement of the release."""
         manifest = self._bent(self._manifest())
         self.manifest = manifest
-        self.files["release.json"] = canonical.encode({"_type": TYPE, **fields.write(manifest)})
+        self.files["release.json"] = canonical.encode({"_type": TYPE, **documents.write(manifest)})
         self.steps = [self.log(step, "step") for step in self._steps(manifest)]
         self.candidate = self.log(self._candidate(), "build")
         self.opinions = [opinion for name in self.auditors if (opinion := self._audit(name))]
@@ -200,7 +201,7 @@ class Simulator:
         leaves = [merkle.leaf_hash(entry) for entry in self.entries]
         for number in range(0, len(self.entries), 256):
             part = self.entries[number : number + 256]
-            self.files["log/" + tiles.tile_path(tiles.ENTRIES, number // 256, len(part))] = tiles.encode_bundle(part)
+            self.files["log/" + tiles.tile_path(tiles.ENTRIES, number // 256, len(part))] = encode_bundle(part)
         for level, hashes in enumerate(tiles.levels(leaves)):
             for number in range(0, len(hashes), 256):
                 tile = hashes[number : number + 256]
@@ -234,12 +235,12 @@ class Simulator:
         payload = canonical.encode(
             {
                 "_type": statement.FRAME,
-                "predicate": fields.write(predicate),
+                "predicate": documents.write(predicate),
                 "predicateType": statement._NAMES[type(predicate)],
-                "subject": [fields.write(subject)],
+                "subject": [documents.write(subject)],
             }
         )
-        return envelope.seal(payload, self.keys[role])
+        return signing.seal(payload, self.keys[role])
 
     def withdraw(self, kind: Any, subject: Subject, role: str) -> None:
         """Log a withdrawal."""

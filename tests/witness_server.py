@@ -18,10 +18,10 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from audit_logs import canonical, merkle, note
-from audit_logs.envelope import Signer
 from audit_logs.errors import FormatError, VerificationError
-from audit_logs.keys import verifier_key
+from audit_logs.keys import Signer, verifier_key
 from audit_logs.note import Checkpoint, SignatureLine, SignedCheckpoint, VerifierKey
+from audit_logs.proof import verify_consistency
 
 MAX_BODY = note.MAX_CHECKPOINT + 64 * 64
 MAX_HASHES = 63
@@ -82,7 +82,7 @@ class WitnessServer:
             if old != known or (old == new.size and root != new.root):
                 return Answer(409, b"%d\n" % known, "text/x.tlog.size")
             try:
-                merkle.verify_consistency(old, new.size, root, new.root, proof)
+                verify_consistency(old, new.size, root, new.root, proof)
             except VerificationError:
                 return Answer(422)
             self.latest[new.origin] = (new.size, new.root)
@@ -106,8 +106,8 @@ def _parse(body: bytes) -> tuple[int, list[bytes], SignedCheckpoint]:
     old = _OLD.fullmatch(lines[0])
     if not blank or old is None or len(lines) > 1 + MAX_HASHES:
         raise FormatError("this is no add-checkpoint request")
-    proof = [canonical.decode_base64(line, where="proof") for line in lines[1:]]
-    return int(old[1]), proof, note.parse_signed(rest)
+    siblings = [canonical.decode_base64(line, where="proof") for line in lines[1:]]
+    return int(old[1]), siblings, note.parse_signed(rest)
 
 
 @contextmanager

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from audit_logs.envelope import MAX_BUNDLE, Signer
-from audit_logs.errors import TrustError
+from audit_logs.envelope import MAX_BUNDLE
+from audit_logs.errors import Failure, TrustError
 from audit_logs.files import FileInfo, FolderFiles
+from audit_logs.keys import Signer
 from audit_logs.manifest import Manifest
 from audit_logs.replay import CandidateState
-from audit_logs.report import INCOMPLETE_CODES, STALE_CODES, WITHDRAWN_CODE, Failure, Report
+from audit_logs.report import INCOMPLETE_CODES, STALE_CODES, WITHDRAWN_CODE, Report
 from audit_logs.seen import Seen
 from audit_logs.statement import Claim, FilterStep
 from audit_logs.trust import Auditor, Trust

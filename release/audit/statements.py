@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from audit_logs import envelope, fields, statement
+from audit_logs import fields, statement
+from audit_logs import keys as signing
 from audit_logs.envelope import Envelope
 from audit_logs.replay import Entry, opinion_inputs, replay
 from audit_logs.statement import PASSED_LEVEL, AuditReport, Claim, Opinion, Reference, Scope, Statement, Verifier
@@ -58,7 +59,7 @@ def sign(case: Examined, auditing: Auditing, outcome: Outcome) -> Signed:
         started_on=fields.time_text(outcome.started),
         finished_on=fields.time_text(outcome.finished),
     )
-    signed_report = envelope.seal(statement.encode(Statement(subject, report)), auditing.signer)
+    signed_report = signing.seal(statement.encode(Statement(subject, report)), auditing.signer)
     entry = Entry(case.entries, signed_report, subject, report, organisation)
     opinion = Opinion(
         verifier=Verifier(f"https://{organisation}"),
@@ -70,7 +71,7 @@ def sign(case: Examined, auditing: Auditing, outcome: Outcome) -> Signed:
         verified_levels=("FAILED",) if level == "FAILED" else ("VETTED_RELEASE_AUDITED",),
         slsa_version="1.0",
     )
-    signed_opinion = envelope.seal(statement.encode(Statement(subject, opinion)), auditing.signer)
+    signed_opinion = signing.seal(statement.encode(Statement(subject, opinion)), auditing.signer)
     paths = (statement.report_path(organisation, auditing.signer.keyid), statement.opinion_path(organisation, auditing.signer.keyid))
     return Signed(signed_report, paths[0], signed_opinion, paths[1], conclusion, result)
 

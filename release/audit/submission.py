@@ -10,15 +10,26 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from audit_logs import canonical, witness
+from audit_logs import canonical, documents, witness
 from audit_logs.envelope import MAX_BUNDLE
+from audit_logs.fields import Text
 from audit_logs.note import VerifierKey
 from release import store
 from release.audit.statements import Signed
 
 _NAME = "submission.json"
 _LIMIT = 8 * MAX_BUNDLE
-_MEMBERS = ("log", "opinion", "opinionPath", "report", "reportPath")
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """What waits to be given away: the log that it is meant for (vkey), and each bundle with the path that it goes to."""
+
+    log: Text
+    opinion: Text
+    opinion_path: Text
+    report: Text
+    report_path: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +45,10 @@ class Desk:
         Raises:
             StoreError: they could not be written; the next audit tries again.
         """
-        paths = ((out / path).absolute() for path in (signed.opinion_path, signed.report_path))
-        texts = (log_key.text, signed.opinion.raw.decode(), str(next(paths)), signed.report.raw.decode(), str(next(paths)))
+        opinion_path, report_path = (str((out / path).absolute()) for path in (signed.opinion_path, signed.report_path))
+        pair = _Pair(log_key.text, signed.opinion.raw.decode(), opinion_path, signed.report.raw.decode(), report_path)
         store.make_private_folder(self.private)
-        store.write_file(self.private / _NAME, canonical.encode(dict(zip(_MEMBERS, texts, strict=True))), private=True)
+        store.write_file(self.private / _NAME, canonical.encode(documents.write(pair)), private=True)
         self.resume()
 
     def resume(self) -> None:
@@ -51,12 +62,10 @@ class Desk:
         if not waiting.exists():
             return
         found = canonical.decode(store.read_file(waiting, _LIMIT, private=True), where=str(waiting), limit=_LIMIT)
-        log, opinion, opinion_path, report, report_path = (
-            str(canonical.members(found, _MEMBERS, where=str(waiting))[name]) for name in _MEMBERS
-        )
-        digests = [sha256(text.encode()).hexdigest() for text in (report, opinion)]
-        witness.remember_submitted(self.memory, VerifierKey.parse(log), digests)
-        for path, text in ((Path(opinion_path), opinion), (Path(report_path), report)):
+        pair = documents.read(_Pair, found, str(waiting))
+        digests = [sha256(text.encode()).hexdigest() for text in (pair.report, pair.opinion)]
+        witness.remember_submitted(self.memory, VerifierKey.parse(pair.log), digests)
+        for path, text in ((Path(pair.opinion_path), pair.opinion), (Path(pair.report_path), pair.report)):
             store.make_folder(path.parent)
             store.write_file(path, text.encode())
         waiting.unlink()

@@ -17,7 +17,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from audit_logs import envelope, fields, statement
+from audit_logs import fields, statement
+from audit_logs import keys as signing
 from audit_logs import manifest as manifests
 from audit_logs.log import Log
 from audit_logs.manifest import FileEntry, KeyedRoots, Manifest, Roles, SourcePin, StepName, Writer
@@ -250,7 +251,7 @@ def _sign(prepared: Prepared, screened: Screened, statements: _StepStatements, t
     sealed = []
     store.make_folder(tree / "attestations")
     for step, attestation in statements:
-        sealed.append(envelope.seal(statement.encode(attestation), signer))
+        sealed.append(signing.seal(statement.encode(attestation), signer))
         store.write_file(tree / statement.attestation_path(step, signer.keyid), sealed[-1].raw)
     last = prepared.line.last
     candidate = Candidate(
@@ -260,7 +261,7 @@ def _sign(prepared: Prepared, screened: Screened, statements: _StepStatements, t
         auditors=_engaged(prepared),
         built_on=fields.time_text(screened.finished),
     )
-    sealed.append(envelope.seal(statement.encode(Statement(statement.about_manifest(statements.manifest), candidate)), signer))
+    sealed.append(signing.seal(statement.encode(Statement(statement.about_manifest(statements.manifest), candidate)), signer))
     _open_log(prepared, tree / "log").append([entry.raw for entry in sealed], prepared.log)
 
 

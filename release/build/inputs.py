@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from audit_logs import canonical, fields
+from audit_logs import canonical, documents
 from audit_logs.errors import FormatError
 from audit_logs.fields import BASE, Sha256
 from release import store
@@ -65,7 +65,7 @@ def inputs(prepared: Prepared, manifest: str, tree: Path) -> Inputs:
     Raises:
         StoreError: a sealed file cannot be read.
     """
-    source = canonical.encode({"pin": fields.write(prepared.pin), "units": units_digest(prepared)})
+    source = canonical.encode({"pin": documents.write(prepared.pin), "units": units_digest(prepared)})
     evidence = {path: store.file_sha256(tree / path) for path in EVIDENCE if (tree / path).is_file()}
     return Inputs(prepared.plan.digest, hashlib.sha256(source).hexdigest(), prepared.list_digests, manifest, evidence)
 
@@ -76,7 +76,7 @@ def remember(out: Path, built_from: Inputs) -> None:
     Raises:
         StoreError: it could not be written.
     """
-    store.write_file(_record(out), canonical.encode({"_type": _TYPE, **fields.write(built_from)}), private=True)
+    store.write_file(_record(out), canonical.encode({"_type": _TYPE, **documents.write(built_from)}), private=True)
 
 
 def remembered(out: Path) -> Inputs:
@@ -99,7 +99,7 @@ def remembered(out: Path) -> Inputs:
     try:
         value = canonical.decode(store.read_file(path, _LIMIT, private=True), where=str(path), limit=_LIMIT)
         kind = value.pop("_type", None)
-        found = fields.read(Inputs, value, str(path))
+        found = documents.read(Inputs, value, str(path))
     except FormatError as error:
         raise _damaged(path, error.what) from error
     if kind != _TYPE:

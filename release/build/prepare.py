@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from audit_logs import canonical, fields, keys
+from audit_logs import canonical, documents, keys
 from audit_logs import trust as trusts
-from audit_logs.envelope import Signer
+from audit_logs.keys import Signer
 from audit_logs.manifest import SourcePin
 from audit_logs.note import LOG_KEY
 from audit_logs.statement import ListUse
@@ -126,7 +126,7 @@ def context(prepared: Prepared, row_key: bytes) -> str:
         "key": hashlib.sha256(row_key).hexdigest(),
         "lists": prepared.list_digests,
         "plan": prepared.plan.digest,
-        "source": fields.write(prepared.pin),
+        "source": documents.write(prepared.pin),
         "units": units_digest(prepared),
     }
     return hashlib.sha256(canonical.encode(parts)).hexdigest()
@@ -167,7 +167,7 @@ def unmet(prepared: Prepared) -> Iterator[str]:
     if plan.audit.required > trust.policy.opinions:
         yield f"the plan asks for {plan.audit.required} auditors, the trust file for {trust.policy.opinions}"
     for fault in trusts.faults(trust):
-        yield f"{fault.what}: {fault.where}, expected {fault.expected}, found {fault.found}"
+        yield f"the trust file is refused: {fault.where}, expected {fault.expected}, found {fault.found}"
     names = [step.name for step in prepared.steps]
     for required in trust.steps:
         if required.name not in names:

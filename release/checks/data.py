@@ -13,10 +13,9 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from audit_logs.errors import FormatError, VerificationError
+from audit_logs.errors import Failure, FormatError, VerificationError
 from audit_logs.files import Files
 from audit_logs.manifest import Field, Manifest, Roles, Shard
-from audit_logs.report import Failure
 from release import rows, table
 from release.checks import footer
 from release.checks.columns import metadata_fault, without_bytes

@@ -42,8 +42,8 @@ def verify(output: Output, folder: str, state: Path | None, now: str | None, **t
     Exit codes: 0 verified, 1 failed, 3 stale, 4 withdrawn, 5 incomplete; 2 is a wrong call.
     """
     from audit_logs import contact
-    from audit_logs.cli import human
     from audit_logs.fields import instant
+    from audit_logs.telling import as_json, human, tell
     from release.checks import local_folder, remembered
     from release.consume.verify import check
     from release.errors import UsageError
@@ -57,7 +57,7 @@ def verify(output: Output, folder: str, state: Path | None, now: str | None, **t
     place = state or chosen.state
     seen = remembered.read(place)
     report = check(folder, chosen.data, seen=seen, now=instant(now) if now else None, workers=os.cpu_count() or 1)
-    output.result(report.as_json(), human(report))
+    output.result(as_json(tell(report)), human(tell(report)))
     _remember(output, (local_folder(folder), chosen), (place, seen), report)
     return report.exit_code
 

@@ -15,7 +15,7 @@ from release.cli._command import FOLDER, CommandGroup, command
 from release.cli._output import Output
 
 if TYPE_CHECKING:
-    from audit_logs.envelope import Signer
+    from audit_logs.keys import Signer
     from audit_logs.trust import Trust
 
 _EXAMPLE = 'release withdraw statement candidate/opinions/watchdog.example.0a1b2c3d.sigstore.json --key auditor.pem --trust trust.json --reason "a list was wrong" --out withdrawal.sigstore.json'

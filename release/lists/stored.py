@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audit_logs import canonical, fields
+from audit_logs import canonical, documents, fields
 from audit_logs.errors import FormatError
 from audit_logs.fields import BASE, Count, Date, Flag, Label, Sha256, Text
 from release import store
@@ -39,7 +39,7 @@ class Record:
 
     def encode(self) -> bytes:
         """Return the record's only form."""
-        return canonical.encode({"_type": RECORD_TYPE, **fields.write(self)})
+        return canonical.encode({"_type": RECORD_TYPE, **documents.write(self)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class StoredList:
         try:
             value = canonical.decode(data, where=where, limit=RECORD_LIMIT)
             kind = value.pop("_type", None)
-            record = fields.read(Record, value, where)
+            record = documents.read(Record, value, where)
         except FormatError as error:
             raise _damaged(where, "its legal form", error.what) from error
         if kind != RECORD_TYPE or record.name != folder.name or record.entries.keys() != record.indexes.keys():

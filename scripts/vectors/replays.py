@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,13 +62,14 @@ class Expected:
 Recipe = Callable[[], tuple[World, Expected]]
 
 
-def _world(**bends: Callable[[Document], Any]) -> World:
+def small_world(**bends: Callable[[Document], Any]) -> World:
+    """Return a release by one auditor in the making."""
     return World("1.0.0", (ONE,), **bends)
 
 
 def _bent(code: str, at: int, **bends: Callable[[Document], Any]) -> Recipe:
     """Return a recipe that bends statements before they are signed: entry `at`, the log's last, is void with `code`."""
-    return lambda: (_cut(_world(**bends), at), _until(code, at))
+    return lambda: (_cut(small_world(**bends), at), _until(code, at))
 
 
 def _cut(world: World, at: int) -> World:
@@ -93,7 +94,7 @@ def _signed_by(code: str, at: int, role: str, key: TestKey) -> Recipe:
     """Return a recipe that has another key sign one role's statement, the log's last."""
 
     def recipe() -> tuple[World, Expected]:
-        world = _world()
+        world = small_world()
         world.signers[role] = key
         return _cut(world, at), _until(code, at)
 
@@ -104,7 +105,7 @@ def _appended(code: str, add: Callable[[World], Any], **left: Json) -> Recipe:
     """Return a recipe that appends one entry to a whole release; `left` is what differs then (code "": it applies)."""
 
     def recipe() -> tuple[World, Expected]:
-        world = _world().write()
+        world = small_world().write()
         add(world)
         return world, Expected([[6, code]] if code else [], **left)
 
@@ -119,11 +120,12 @@ def _envelope(world: World, index: int) -> tuple[str, str]:
     return ("envelope", digest(world.entries[index]))
 
 
-def _of_key(key: TestKey) -> tuple[str, str]:
+def of_key(key: TestKey) -> tuple[str, str]:
+    """Return the subject of a key's withdrawal."""
     return (key.keyid, keyid_hex(key.keyid))
 
 
-def _again(index: int, key: TestKey, **changes: Json) -> Callable[[World], None]:
+def again(index: int, key: TestKey, **changes: Json) -> Callable[[World], None]:
     """Return the addition of an earlier entry's statement, changed and signed anew."""
 
     def add(world: World) -> None:
@@ -150,8 +152,8 @@ def _withdraw_twice(world: World) -> None:
 
 def _key_by_itself() -> tuple[World, Expected]:
     """Return a log in which the build key withdraws itself."""
-    world = _world().write()
-    world.withdraw("key", _of_key(BUILD), BUILD)
+    world = small_world().write()
+    world.withdraw("key", of_key(BUILD), BUILD)
     return world, _lost([[CANDIDATE, "key-withdrawn"]], withdrawn_keys=[BUILD.keyid])
 
 
@@ -173,7 +175,7 @@ def _two_roots(*keys: TestKey) -> Recipe:
         trust["root"] = {"keys": sorted((ROOT.keyid, _ROOT_TWO.keyid)), "threshold": 2}
 
     def recipe() -> tuple[World, Expected]:
-        world = _world(trust=bend).write()
+        world = small_world(trust=bend).write()
         for number, key in enumerate(keys):
             world.supersede(key, supersededOn=f"2026-03-01T10:00:0{number}Z")
         return world, Expected(superseded_by=digest("the next trust file") if len(set(keys)) == 2 else "")
@@ -186,7 +188,7 @@ def _adverse(report: Document) -> None:
 
 
 def _failed() -> tuple[World, Expected]:
-    return _world(report_one=_adverse).write(), Expected()
+    return small_world(report_one=_adverse).write(), Expected()
 
 
 def _inputs(change: Callable[[list[Any]], Any]) -> Callable[[Document], Any]:
@@ -197,8 +199,8 @@ _SUPERSEDED = {"previous": digest("another trust file"), "supersededOn": SIGNED,
 _GONE_CANDIDATE: dict[str, Any] = {"candidates": 0, "reports": 0, "opinions": 0}
 
 _REPLAYS: dict[str, tuple[str, Recipe, str]] = {
-    "whole-release": (OK, lambda: (_world().write(), Expected()), "two steps, candidate, report, opinion, release: all apply"),
-    "empty-log": (OK, lambda: (_world(), Expected([], 0, 0, 0, [])), "a log of no entries says nothing"),
+    "whole-release": (OK, lambda: (small_world().write(), Expected()), "two steps, candidate, report, opinion, release: all apply"),
+    "empty-log": (OK, lambda: (small_world(), Expected([], 0, 0, 0, [])), "a log of no entries says nothing"),
     "second-release": (OK, _second_version("1.1.0", ""), "the line's next version"),
     "failed-opinion": (OK, _failed, "an adverse report with FAILED applies as PASSED does"),
     "malformed": ("malformed", _appended("malformed", lambda w: w.entries.append(b"{}")), "an entry that is no bundle"),
@@ -219,12 +221,12 @@ _REPLAYS: dict[str, tuple[str, Recipe, str]] = {
     ),
     "unlisted-step-by-build": (
         OK,
-        _appended("", _again(STEP_1, BUILD, step={"kind": "thin", "name": "thinning", "order": 3})),
+        _appended("", again(STEP_1, BUILD, step={"kind": "thin", "name": "thinning", "order": 3})),
         "a step that the trust file does not name is the build key's",
     ),
     "unlisted-step-by-step-key": (
         "wrong-role",
-        _appended("wrong-role", _again(STEP_1, STEP, step={"kind": "thin", "name": "thinning", "order": 3})),
+        _appended("wrong-role", again(STEP_1, STEP, step={"kind": "thin", "name": "thinning", "order": 3})),
         "a step that the trust file does not name, by a step key",
     ),
     "candidate-wrong-role": ("wrong-role", _signed_by("wrong-role", CANDIDATE, "candidate", PUBLISH), "not a build key"),
@@ -253,7 +255,7 @@ _REPLAYS: dict[str, tuple[str, Recipe, str]] = {
     ),
     "candidate-again": (
         "candidate-again",
-        _appended("candidate-again", _again(CANDIDATE, BUILD, builtOn="2026-03-01T11:00:00Z")),
+        _appended("candidate-again", again(CANDIDATE, BUILD, builtOn="2026-03-01T11:00:00Z")),
         "a second candidate for one manifest",
     ),
     "report-on-unknown-candidate": (
@@ -283,7 +285,7 @@ _REPLAYS: dict[str, tuple[str, Recipe, str]] = {
     ),
     "report-again": (
         "report-again",
-        _appended("report-again", _again(REPORT, AUDITOR_KEYS[ONE], finishedOn="2026-03-01T11:00:00Z")),
+        _appended("report-again", again(REPORT, AUDITOR_KEYS[ONE], finishedOn="2026-03-01T11:00:00Z")),
         "a second report by one organisation",
     ),
     "opinion-step-missing": (
@@ -337,7 +339,7 @@ _REPLAYS: dict[str, tuple[str, Recipe, str]] = {
     ),
     "opinion-again": (
         "opinion-again",
-        _appended("opinion-again", _again(OPINED, AUDITOR_KEYS[ONE], timeVerified="2026-03-01T11:00:00Z")),
+        _appended("opinion-again", again(OPINED, AUDITOR_KEYS[ONE], timeVerified="2026-03-01T11:00:00Z")),
         "a second opinion by one organisation",
     ),
     "release-of-unknown-candidate": (
@@ -357,7 +359,7 @@ _REPLAYS: dict[str, tuple[str, Recipe, str]] = {
     ),
     "version-equal": (
         "version-not-newer",
-        _appended("version-not-newer", _again(RELEASED, PUBLISH, publishedOn="2026-03-01T11:00:00Z")),
+        _appended("version-not-newer", again(RELEASED, PUBLISH, publishedOn="2026-03-01T11:00:00Z")),
         "a second release of one version",
     ),
     "version-lower": ("version-not-newer", _second_version("0.10.0", "version-not-newer"), "a lower version"),
@@ -421,12 +423,12 @@ _REPLAYS: dict[str, tuple[str, Recipe, str]] = {
     "step-key-withdrawn": ("key-withdrawn", lambda: _key_gone(STEP, ROOT), "root withdraws the step key: earlier entries are void too"),
     "key-withdrawn-by-another": (
         "withdrawal-target",
-        _appended("withdrawal-target", lambda w: w.withdraw("key", _of_key(STEP), PUBLISH)),
+        _appended("withdrawal-target", lambda w: w.withdraw("key", of_key(STEP), PUBLISH)),
         "a key is withdrawn by itself or by root alone",
     ),
     "unknown-key-withdrawn": (
         "withdrawal-target",
-        _appended("withdrawal-target", lambda w: w.withdraw("key", _of_key(STRANGER), ROOT)),
+        _appended("withdrawal-target", lambda w: w.withdraw("key", of_key(STRANGER), ROOT)),
         "a key that the trust file does not name",
     ),
     "superseded": (
@@ -452,36 +454,36 @@ _REPLAYS: dict[str, tuple[str, Recipe, str]] = {
 
 def _by_build() -> World:
     """Return a world whose first step is signed by the build key."""
-    world = _world()
+    world = small_world()
     world.signers["step1"] = BUILD
     return world
 
 
 def _recalled() -> World:
-    world = _world().write()
+    world = small_world().write()
     _withdraw_twice(world)
     return world
 
 
 def _renewed() -> World:
     """Return a log whose candidate was withdrawn and is stated once more."""
-    world = _world().write()
+    world = small_world().write()
     world.withdraw("envelope", _envelope(world, CANDIDATE), BUILD)
-    _again(CANDIDATE, BUILD, builtOn="2026-03-01T11:00:00Z")(world)
+    again(CANDIDATE, BUILD, builtOn="2026-03-01T11:00:00Z")(world)
     return world
 
 
 def _key_gone(key: TestKey, by: TestKey) -> tuple[World, Expected]:
     """Return a log in which root withdrew the key that signed both steps."""
-    world = _world().write()
-    world.withdraw("key", _of_key(key), by)
+    world = small_world().write()
+    world.withdraw("key", of_key(key), by)
     voids: list[list[Any]] = [[STEP_1, "key-withdrawn"], [STEP_2, "key-withdrawn"], [CANDIDATE, "candidate-steps"]]
     return world, _lost(voids, withdrawn_keys=[key.keyid])
 
 
-def replay_vectors(pieces: Pieces) -> Iterator[Vector]:
+def replay_vectors(pieces: Pieces, recipes: Mapping[str, tuple[str, Recipe, str]] | None = None) -> Iterator[Vector]:
     """Logs that are read from entry 0 on."""
-    for name, (code, recipe, why) in _REPLAYS.items():
+    for name, (code, recipe, why) in (recipes or _REPLAYS).items():
         world, expected = recipe()
         given = {"trust": [pieces.name(canon(world.trust))], "entries": [pieces.name(entry) for entry in world.entries]}
         yield Vector("replay", name, {"input.json": plain(given)}, code, why, expected.value())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -158,6 +158,7 @@ def _seen(size: int | None, root: bytes | None = None, **changes: Json) -> Calla
     def make(world: World) -> Document:
         count = len(world.entries) if size is None else size
         seen = {"_type": BASE + "seen/v0.1", "checkpoint": "", "logKey": world.trust["log"]["key"], "origin": ORIGIN, "size": count}
+        seen["trust"] = None
         return seen | {"root": (root or mth(world.entries[:count])).hex()} | changes
 
     return make
@@ -421,9 +422,9 @@ _VERDICTS: dict[str, tuple[Callable[[], Case], str]] = {
 }
 
 
-def verdict_vectors(pieces: Pieces) -> Iterator[Vector]:
+def verdict_vectors(pieces: Pieces, recipes: Mapping[str, tuple[Callable[[], Case], str]] | None = None) -> Iterator[Vector]:
     """Releases that verify, and releases with one fault each."""
-    for name, (recipe, why) in _VERDICTS.items():
+    for name, (recipe, why) in (recipes or _VERDICTS).items():
         case = recipe()
         given = {
             "now": case.now,

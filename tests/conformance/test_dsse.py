@@ -36,7 +36,7 @@ def test_the_protocol_vector_of_dsse(conformance: Path) -> None:
 def test_securesystemslib_accepts_what_we_seal(kind: str, tmp_path: Path) -> None:
     """A stock DSSE client verifies our envelope with the plain public key, and refuses it with another payload."""
     signer = keys.generate(tmp_path / "key.pem", kind)
-    sealed = envelope.seal(b'{"a":1}', signer)
+    sealed = keys.seal(b'{"a":1}', signer)
     dsse = json.loads(sealed.raw)["dsseEnvelope"]
     public = load_pem_public_key(signer.public.pem.encode())
     assert not isinstance(public, bytes)

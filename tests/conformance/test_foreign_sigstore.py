@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_logs import envelope, keys, statement
+from audit_logs import keys, statement
 from audit_logs.envelope import Envelope
 
 CLIENT = Path(__file__).resolve().parents[1] / "foreign"
@@ -26,7 +26,7 @@ def sealed(folder: Path, kind: str) -> tuple[Envelope, Path]:
     said = statement.Statement(statement.about_manifest("ab" * 32), statement.Withdrawal("release", "a test", "2026-03-01T10:00:00Z"))
     public = folder / "public.pem"
     public.write_text(signer.public.pem)
-    return envelope.seal(statement.encode(said), signer), public
+    return keys.seal(statement.encode(said), signer), public
 
 
 def client(bundle: bytes, public: Path) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from audit_logs import merkle
+from audit_logs import proof
 from audit_logs.errors import VerificationError
 
 STRICTER = {"consistency/additional/sizes-are-equal-one-and-proof-is-empty"}
@@ -31,7 +31,7 @@ def test_inclusion_cases(conformance: Path) -> None:
     for case in cases(conformance, "merkle-inclusion.json"):
         leaf, root = hashes([case["leafHash"], case["root"]])
         try:
-            merkle.verify_inclusion(leaf, case["leafIdx"], case["treeSize"], hashes(case["proof"]), root)
+            proof.verify_inclusion(leaf, case["leafIdx"], case["treeSize"], hashes(case["proof"]), root)
             refused = False
         except VerificationError:
             refused = True
@@ -44,7 +44,7 @@ def test_consistency_cases(conformance: Path) -> None:
     for case in cases(conformance, "merkle-consistency.json"):
         old, new = hashes([case["root1"], case["root2"]])
         try:
-            merkle.verify_consistency(case["size1"], case["size2"], old, new, hashes(case["proof"]))
+            proof.verify_consistency(case["size1"], case["size2"], old, new, hashes(case["proof"]))
             refused = False
         except VerificationError:
             refused = True

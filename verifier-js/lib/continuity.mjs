@@ -7,22 +7,21 @@ import { Problem } from "./problem.mjs";
 import { BASE } from "./statement.mjs";
 
 const WHERE = "state file";
-const MEMBERS = {
+const SEEN = form.object({
   _type: form.oneOf(`${BASE}seen/v0.1`),
   checkpoint: form.text,
   logKey: form.text,
   origin: form.text,
   root: form.sha256,
   size: form.count,
-};
-const WITHOUT_TRUST = form.object(MEMBERS);
-const WITH_TRUST = form.object({ ...MEMBERS, trust: form.object({ sha256: form.sha256, version: form.positive }) });
+  trust: form.orNull(form.object({ sha256: form.sha256, version: form.positive })),
+});
 
 /** Read a state file; `trust` is null where it remembers none. */
 export function readSeen(bytes) {
   const seen = decode(bytes, WHERE, MIB);
-  (Object.hasOwn(seen, "trust") ? WITH_TRUST : WITHOUT_TRUST)(seen, WHERE);
-  return { trust: null, ...seen };
+  SEEN(seen, WHERE);
+  return seen;
 }
 
 /** The bytes of a state file: what to remember of a trust file and a log. */

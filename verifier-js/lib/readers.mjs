@@ -133,7 +133,7 @@ async function readReplay({ input, pieces }) {
       reports: standing(state.reportsOn),
       opinions: standing(state.opinionsOn),
       releases: state.releases.map(({ version, recalled }) => [version, recalled !== null]),
-      withdrawnKeys: [...state.withdrawnKeys].sort(),
+      withdrawnKeys: [...state.withdrawnKeys.keys()].sort(),
       supersededBy: state.supersededBy ?? "",
     },
   };

@@ -7,17 +7,10 @@ import * as statement from "./statement.mjs";
 
 /** Replay all entries (bytes) under a trust file and its keys; never refuses, only finds entries void. */
 export async function replay(entries, trust, keys) {
-  const opened = await open(entries, keys);
-  // Entries that withdrew a key; they do so in each later run.
-  const withdrawals = new Map();
-  for (;;) {
-    const known = withdrawals.size;
-    const state = run(opened, trust, withdrawals);
-    if (withdrawals.size === known) return state;
-  }
+  return run(await open(entries, keys), trust);
 }
 
-/** Read each entry, and check its signature: {void} or a record, the same in every run. */
+/** Read each entry, and check its signature: {void} or a record. */
 async function open(entries, keys) {
   const seen = new Set();
   const opened = [];
@@ -40,9 +33,12 @@ async function unsound({ digest, keyid, signature, payload }, seen, keys) {
   return (await keys.get(keyid).signed(signature, bundle.preAuthentication(payload))) ? null : "bad-signature";
 }
 
-function run(opened, trust, withdrawals) {
+function run(opened, trust) {
   const state = new State();
-  state.withdrawnKeys = new Set(withdrawals.values());
+  // Withdrawals of keys are found first: they void earlier statements too, and are heard whoever's key was withdrawn.
+  const withdrawals = new Set(opened.filter((entry) => entry.void === null && withdrawsKey(entry, trust)));
+  for (const { subject, index } of withdrawals) if (!state.withdrawnKeys.has(subject.name)) state.withdrawnKeys.set(subject.name, index);
+  state.predecessor = ({ index }) => run(opened.slice(0, index), trust).releases.at(-1) ?? null;
   for (const entry of opened) {
     const code = entry.void ?? judge(entry, { state, trust, withdrawals });
     if (code) state.voids.push({ index: entry.index, code });
@@ -52,15 +48,30 @@ function run(opened, trust, withdrawals) {
 
 /** Apply an entry to the state, or return the code under which it is void. */
 function judge(entry, { state, trust, withdrawals }) {
-  if (withdrawals.has(entry.index)) return null;
-  if (state.withdrawnKeys.has(entry.keyid)) return "key-withdrawn";
+  if (withdrawals.has(entry)) return null;
+  if (state.withdrawnKeys.has(entry.keyid)) {
+    state.silenced.set(entry.digest, entry);
+    return "key-withdrawn";
+  }
   if (entry.kind === null) {
     state.unknownTypes.push(entry.index);
     return "unknown-type";
   }
   if (!maySign(entry, trust)) return "wrong-role";
   const record = { ...entry, organisation: trust.keys.get(entry.keyid).organisation, withdrawn: false };
-  return RULES[entry.kind](record, { state, trust, withdrawals });
+  return RULES[entry.kind](record, { state, trust });
+}
+
+/** Tell whether an entry withdraws a key of the trust file, by that key or a root key. */
+function withdrawsKey({ kind, keyid, predicate, subject }, trust) {
+  if (kind !== "withdrawal" || predicate.kind !== "key") return false;
+  return trust.keys.has(subject.name) && [subject.name, ...trust.root.keys].includes(keyid);
+}
+
+/** Tell whether a release may name an opinion that does not stand: one whose key was withdrawn after the release. */
+function wasHeard(digest, release, state) {
+  const said = state.silenced.get(digest);
+  return said?.kind === "opinion" && sameSubject(said, release) && state.withdrawnKeys.get(said.keyid) > release.index;
 }
 
 /** Section 12: who may sign what. Withdrawals have a rule of their own. */
@@ -121,15 +132,14 @@ const RULES = {
     const holds = candidate && state.candidateStands(candidate) && sameSubject(candidate, record) && candidate.predicate.version === version;
     if (!holds) return "release-candidate";
     const given = new Set(state.opinionsOn(candidate).map(({ digest }) => digest));
-    if (!opinions.every((digest) => given.has(digest))) return "release-opinions";
+    if (!opinions.every((digest) => given.has(digest) || wasHeard(digest, record, state))) return "release-opinions";
     if (state.releases.some((earlier) => compareVersions(version, earlier.version) <= 0)) return "version-not-newer";
     state.releases.push({ ...record, version, recalled: null });
     return null;
   },
 
-  withdrawal(record, { state, trust, withdrawals }) {
-    const { kind } = record.predicate;
-    return WITHDRAWALS[kind](record, { state, trust, withdrawals }) ? null : "withdrawal-target";
+  withdrawal(record, { state, trust }) {
+    return WITHDRAWALS[record.predicate.kind](record, { state, trust }) ? null : "withdrawal-target";
   },
 
   superseded(record, { state, trust }) {
@@ -158,11 +168,8 @@ const WITHDRAWALS = {
     return true;
   },
 
-  key({ subject, keyid, index }, { trust, withdrawals }) {
-    if (!trust.keys.has(subject.name) || ![subject.name, ...trust.root.keys].includes(keyid)) return false;
-    withdrawals.set(index, subject.name);
-    return true;
-  },
+  // Those that may were found before anything was replayed.
+  key: () => false,
 };
 
 /** Section 9.3: only a refuted claim makes a report adverse; unqualified ones skip nothing and bring lists. */

@@ -10,7 +10,12 @@ export class State {
   releases = [];
   voids = [];
   unknownTypes = [];
-  withdrawnKeys = new Set();
+  /** Key id -> index of the first entry that withdrew it. */
+  withdrawnKeys = new Map();
+  /** Digest -> entries that are void because their key was withdrawn. */
+  silenced = new Map();
+  /** The release that had last applied when a candidate was logged, or null: what was logged later does not change it. */
+  predecessor = () => null;
   supersededBy = null;
   /** Subject -> root keys that announced it. */
   announcements = new Map();

@@ -60,9 +60,9 @@ function isRequiredOrder(required, steps) {
   return next === required.length;
 }
 
-/** Check that the manifest follows the release that last applied before its candidate (13.10). */
+/** Check that the manifest follows the release that had last applied when its candidate was logged (13.10). */
 export function checkPrevious({ manifest, candidate, state }) {
-  const last = state.releases.filter((release) => release.index < candidate.index).at(-1) ?? null;
+  const last = state.predecessor(candidate);
   const { previous, version } = manifest;
   const { previousManifest, version: said } = candidate.predicate;
   const follows = last === null ? previous === null : previous?.version === last.version && previous.manifest === last.subject.sha256;

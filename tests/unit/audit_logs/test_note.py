@@ -199,7 +199,6 @@ def test_vkeys_round_trip_and_are_refused_when_bent() -> None:
     """Name, id and key material depend on each other; other types are refused."""
     for key in (LOG, *WITNESSES):
         assert VerifierKey.parse(key.text) == key
-        assert note.vkey_text(key.name, key.kind, key.public) == key.text
         bent = [key.text.replace("example", "exbmple"), key.text[:-1], key.text + "=", key.text.upper(), "a" + key.text]
         bent += [VerifierKey(key.name, kind, key.public).text for kind in (2, 5, 255)]
         bent += [VerifierKey(key.name, key.kind, key.public[:31]).text, VerifierKey("", key.kind, key.public).text]

@@ -132,7 +132,7 @@ def test_checkpoints_are_signed_with_ed25519(tmp_path: Path) -> None:
         keys.verifier_key(p256, "example.org/log", note.LOG_KEY)
     made = keys.generate(tmp_path / "key.pem")
     assert keys.load_note_signer(tmp_path / "key.pem").public == made.public
-    assert keys.verifier_key(made, "example.org/log", note.LOG_KEY).identity == made.public.identity
+    assert keys.verifier_key(made, "example.org/log", note.LOG_KEY).public == made.public.raw
     with pytest.raises(FormatError):
         keys.verifier_key(made, "two words", note.LOG_KEY)
 

@@ -59,7 +59,7 @@ def test_a_witness_cosigns_what_it_checked(log: Log, auditor: Witness, tmp_path:
     assert note.verify_signed(signed, log.key, [auditor.key]) == {auditor.key: int(NOW.timestamp())}
     assert signed.lines[1].text == line
     assert auditor.memory.stat().st_mode & 0o777 == 0o600
-    assert witness.recall(auditor.memory, log.key) == witness.Seen(3, signed.checkpoint.root)
+    assert witness.recall(auditor.memory, log.key) == witness.Seen(3, signed.checkpoint.root.hex())
 
 
 def test_cosigning_again_renews_the_time(log: Log, auditor: Witness, tmp_path: Path) -> None:
@@ -177,9 +177,9 @@ def test_a_memory_that_others_can_reach_is_refused(log: Log, auditor: Witness, t
 )
 def test_a_malformed_memory_is_refused(text: str, log: Log, auditor: Witness, tmp_path: Path) -> None:
     """A memory that cannot be read is never taken for an empty one."""
-    root = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+    root = merkle.EMPTY.hex()
     store.make_folder(auditor.memory.parent)
-    store.write_file(auditor.memory, text.replace("TYPE", witness._TYPE).replace("ROOT", root).encode(), private=True)
+    store.write_file(auditor.memory, text.replace("TYPE", witness._DOCUMENT.name).replace("ROOT", root).encode(), private=True)
     with pytest.raises(FormatError):
         witness.cosign(tmp_path / "log", log.key, auditor, now=NOW)
 
@@ -204,4 +204,4 @@ def test_an_empty_log_can_be_cosigned(signer: keys.KeyFile, auditor: Witness, tm
     """Size 0 is a state like any other."""
     log = Log.create(tmp_path / "new", ORIGIN, signer)
     witness.cosign(tmp_path / "new", log.key, auditor, now=NOW)
-    assert witness.recall(auditor.memory, log.key) == witness.Seen(0, merkle.EMPTY)
+    assert witness.recall(auditor.memory, log.key) == witness.Seen(0, merkle.EMPTY.hex())

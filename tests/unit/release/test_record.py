@@ -280,11 +280,11 @@ def test_a_withdrawn_key_voids_what_it_signed(line: Line) -> None:
 
 
 def test_a_withdrawn_key_is_told_to_the_readers_of_later_versions(line: Line) -> None:
-    """Version 1.0.0 rested on the withdrawn key; that 1.1.0 names it as its predecessor fails, and published folders say so."""
+    """Both versions rested on the withdrawn key and lack an opinion from then on; that 1.1.0 names 1.0.0 as its predecessor stays right."""
     keyid = line.first.keys[AUDITORS[0]].keyid
     withdrawal = notices.key_withdrawn(keyid, "lost", line.first.keys["root"], NOW)
-    assert line.record(Places(line.one, (line.two,)), withdrawal).verdicts == {line.two: "failed"}
-    assert [failure.code for failure in line.verdict(line.two).failures] == ["previous"]
+    assert line.record(Places(line.one, (line.two,)), withdrawal).verdicts == {line.two: "incomplete"}
+    assert {failure.code for failure in line.verdict(line.two).failures} == {"opinions-missing", "opinions-tier", "not-released", "stale"}
 
 
 def test_a_key_that_nobody_named_cannot_be_withdrawn(line: Line) -> None:

@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import pytest
+from simulator import Simulator
 
+from audit_logs.case import Freshness
 from audit_logs.envelope import Envelope
+from audit_logs.errors import Failure
 from audit_logs.manifest import Field, FileEntry, KeyedRoots, Manifest, Roles, SourcePin, StepName, Writer
 from audit_logs.replay import CandidateState, Entry, State, Void
-from audit_logs.report import Fact, Failure, Freshness, OpinionSummary, Report, StepSummary
 from audit_logs.statement import (
     AuditorList,
     AuditReport,
@@ -36,6 +38,7 @@ from audit_logs.statement import (
     Withdrawal,
     about_manifest,
 )
+from audit_logs.telling import Fact, OpinionSummary, StepSummary, Told
 from release.page import STYLE
 from release.report import report as page
 
@@ -89,7 +92,7 @@ def _audit(text: str) -> AuditReport:
     )
 
 
-def _report(text: str = "Example Foundation") -> Report:
+def _report(text: str = "Example Foundation") -> Told:
     """Return a verified report on two steps and two auditors, one of whom is silent, with `text` wherever a stranger may write."""
     lists = [ListUse(f"known-{kind}", text, "2026-01-31", "file", {kind: 1200}, partial=False, commitment=SHA) for kind in ("md5", "pdq")]
     steps = [
@@ -118,7 +121,7 @@ def _report(text: str = "Example Foundation") -> Report:
     return _around(manifest, steps, text)
 
 
-def _around(manifest: Manifest, steps: list[FilterStep], text: str) -> Report:
+def _around(manifest: Manifest, steps: list[FilterStep], text: str) -> Told:
     about = about_manifest(manifest.digest)
     candidate = Candidate("1.2.3", None, (SHA, SHA), ORGANISATIONS, TIMES[1])
     reference = (Reference(SHA, "candidate"),)
@@ -133,17 +136,12 @@ def _around(manifest: Manifest, steps: list[FilterStep], text: str) -> Report:
     ]
     entries = tuple(_entry(index, organisation, predicate, about) for index, (organisation, predicate) in enumerate(said))
     state = State(
+        trust=Simulator().trust,
         candidates={manifest.digest: CandidateState(entries[2], candidate, entries[:2], (entries[3],), (entries[4],))},
-        releases=(),
-        applied=entries,
-        voids=(Void(7, "wrong-role", ORGANISATIONS[1]), Void(8, "malformed")),
-        unknown_types=(),
-        withdrawn_keys=frozenset(),
-        withdrawn_envelopes=frozenset(),
-        superseded={},
-        superseded_by="",
+        applied=list(entries),
+        voids=[Void(7, "wrong-role", ORGANISATIONS[1]), Void(8, "malformed")],
     )
-    return Report(
+    return Told(
         verdict="verified",
         release=manifest.name,
         version=manifest.version,
@@ -164,7 +162,6 @@ def _around(manifest: Manifest, steps: list[FilterStep], text: str) -> Report:
         not_proven=("That nothing harmful is left.", text),
         manifest=manifest,
         state=state,
-        seen=None,
     )
 
 

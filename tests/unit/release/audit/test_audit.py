@@ -90,7 +90,7 @@ def test_an_honest_candidate_is_confirmed_whole(world: Any) -> None:
     assert (done.conclusion, done.result, done.finding) == ("unqualified", "PASSED", None)
     trust = trusts.parse(world.trust.read_bytes())
     entries = [*Log.open(world.candidate / "log", trust.log.key).entries(), done.report.read_bytes(), done.opinion.read_bytes()]
-    assert replay(entries, trust).voids == ()
+    assert replay(entries, trust).voids == []
 
 
 def test_what_tier_or_source_do_not_allow_does_not_qualify(world: Any) -> None:

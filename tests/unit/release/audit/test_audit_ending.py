@@ -124,7 +124,7 @@ def test_an_audit_killed_while_it_submits_is_finished_by_the_next(world: Any, mo
         audit(request)
     trust = trusts.parse(world.trust.read_bytes())
     pair = [next((world.candidate / place).glob("*.json")).read_bytes() for place in ("reports", "opinions")]
-    assert replay([*Log.open(world.candidate / "log", trust.log.key).entries(), *pair], trust).voids == ()
+    assert replay([*Log.open(world.candidate / "log", trust.log.key).entries(), *pair], trust).voids == []
     submitted = witness.recall(home / "auditor.pem.memory", VerifierKey.parse(trust.log.key)).submitted
     assert set(submitted) == {hashlib.sha256(raw).hexdigest() for raw in pair}
     assert not list((home / "work").glob("submission*"))
