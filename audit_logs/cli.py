@@ -21,7 +21,6 @@ from audit_logs.fields import instant
 from audit_logs.files import FolderFiles
 from audit_logs.history import history
 from audit_logs.note import VerifierKey
-from audit_logs.report import Report
 from audit_logs.telling import as_json, human, printable, tell
 from audit_logs.verify import verify
 
@@ -103,7 +102,7 @@ def _options(arguments: Sequence[str] | None) -> _Options:
         command.add_argument("--trust", type=Path, required=name != "verify", metavar="FILE", help="the trust file that you have pinned")
         command.add_argument("--format", choices=("human", "json", "quiet"), default="human")
         command.add_argument("--debug", action="store_true", help="show a traceback where a problem ends the command")
-        command.add_argument("--now", type=_time, default=None, help=argparse.SUPPRESS)
+        command.add_argument("--now", type=instant, default=None, help=argparse.SUPPRESS)
         command.set_defaults(state=None, key=None, memory=None, trust_digest=None, trust_on_first_use=False)
         if name == "verify":
             command.add_argument("--trust-digest", metavar="SHA256", help="the trust file in the release, if it has this digest")
@@ -123,18 +122,13 @@ def _options(arguments: Sequence[str] | None) -> _Options:
     return options
 
 
-def _time(text: str) -> datetime:
-    return instant(text)
-
-
 def _trust_bytes(options: _Options) -> bytes:
     return contact.choose(options.folder, options.asked).data
 
 
 def _verify(options: _Options) -> int:
     chosen = contact.choose(options.folder, options.asked)
-    if chosen.warning:
-        _warn(chosen.warning)
+    _warn(chosen.warning)
     place = options.state or chosen.state
     remembered = None if place is None or not place.exists() else _read_state(place)
     report = verify(FolderFiles(options.folder), chosen.data, now=options.now, seen=remembered)
@@ -144,18 +138,12 @@ def _verify(options: _Options) -> int:
         print(human(tell(report)))
     new = report.seen if report.verdict == "verified" and report.seen != remembered else None
     try:  # the verdict does not depend on whether anything can be remembered
-        _pin(chosen, report)
+        _warn(contact.pin(chosen, report))
         if new is not None:
             _remember(options.folder, place, seen_files.encode(new))
     except StoreError as problem:
         _warn(f"nothing is remembered: {problem}")
     return report.exit_code
-
-
-def _pin(chosen: contact.Chosen, report: Report) -> None:
-    said = contact.pin(chosen, report)
-    if said:
-        _warn(said)
 
 
 def _read_state(path: Path) -> seen_files.Seen:
@@ -177,7 +165,9 @@ def _remember(folder: Path, place: Path | None, state: bytes) -> None:
 
 
 def _warn(text: str) -> None:
-    print(f"audit_logs: {printable(text)}", file=sys.stderr)
+    """Tell something that the reader has to know, if there is something."""
+    if text:
+        print(f"audit_logs: {printable(text)}", file=sys.stderr)
 
 
 def _show(options: _Options) -> int:

@@ -39,18 +39,24 @@ def check_folder(case: Case) -> Iterator[Failure]:
     for info in case.listing.values():
         yield from _check_kind(info)
     yield from _check_names(case)
+    yield from _check_set(case)
+    found = {path for path in case.listing if path.startswith(_ENTRY_FOLDERS)}
+    manifest = established(case.manifest).digest
+    yield from _check_subjects(case, found, manifest) if case.candidate is None else _check_entries(case, found, case.candidate)
+
+
+def _check_set(case: Case) -> Iterator[Failure]:
+    """The manifest and its files, the checkpoint and its tiles have to be there; little else may, entries apart."""
     manifest, size = established(case.manifest), established(case.signed).checkpoint.size
     expected = {manifests.PATH, CHECKPOINT, *(f"log/{path}" for path in tiles.tile_paths(size))}
     expected |= {shard.path for shard in manifest.shards} | {entry.path for entry in manifest.files}
-    for path in sorted(expected - case.listing.keys()):
-        yield Failure("folder-missing", path, "a file", "none")
     is_released = established(case.state).release_of(manifest.digest) is not None
     optional = {*OUTSIDE_THE_PROOF, *(() if is_released else _EVIDENCE)}
+    for path in sorted(expected - case.listing.keys()):
+        yield Failure("folder-missing", path, "a file", "none")
     for path in sorted(case.listing.keys() - expected - optional):
         if not is_tolerated(path) and not path.startswith(_ENTRY_FOLDERS):
             yield Failure("folder-extra", _shown(path), "no such file", "a file that does not belong to the release")
-    found = {path for path in case.listing if path.startswith(_ENTRY_FOLDERS)}
-    yield from _check_subjects(case, found, manifest.digest) if case.candidate is None else _check_entries(case, found, case.candidate)
 
 
 def _shown(path: str) -> str:

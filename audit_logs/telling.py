@@ -14,7 +14,7 @@ from audit_logs.folder import OUTSIDE_THE_PROOF, is_tolerated
 from audit_logs.manifest import Manifest
 from audit_logs.replay import CandidateState, State
 from audit_logs.report import Report
-from audit_logs.statement import ListUse
+from audit_logs.statement import FilterStep, ListUse
 
 PROVEN = "proven here"
 CLAIMS = {
@@ -61,23 +61,6 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class StepSummary:
-    """A filtering step with the counts, the lists and the override that the institution claims."""
-
-    name: str
-    kind: str
-    order: int
-    rows_in: int
-    rows_out: int
-    removed: int
-    unscreenable: int
-    kept_low_quality: int
-    override: str
-    covers: str
-    lists: tuple[ListUse, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class OpinionSummary:
     """An engaged or trusted auditor: its verdict, its report's conclusion, and whether that counts, else why not."""
 
@@ -107,7 +90,7 @@ class Told:
     root: str
     rows: int
     separation: str | None
-    steps: tuple[StepSummary, ...]
+    steps: tuple[FilterStep, ...]
     opinions: tuple[OpinionSummary, ...]
     freshness: Freshness | None
     failures: tuple[Failure, ...]
@@ -119,29 +102,36 @@ class Told:
 
 def tell(report: Report) -> Told:
     """Return what a report says."""
-    case, believed = report.case, report.verdict != "failed"
+    case, manifest, believed = report.case, report.manifest, report.verdict != "failed"
     return Told(
         verdict=report.verdict,
         release=report.release,
-        version=report.version,
-        root=report.root,
-        rows=report.rows,
-        separation=report.manifest.separation if report.manifest else None,
-        steps=_steps(case.candidate) if case.candidate else (),
+        version=manifest.version if manifest else "",
+        root=manifest.root if manifest else "",
+        rows=manifest.rows if manifest else 0,
+        separation=manifest.separation if manifest else None,
+        steps=tuple(step for _, step in case.candidate.attestations) if case.candidate else (),
         opinions=_opinions(case, case.candidate) if case.candidate else (),
         freshness=report.freshness,
         failures=report.failures,
         facts=tuple(_facts(case)) if believed else (),
         not_proven=tuple(_not_proven(case)) if believed else ("Nothing about this release: it failed, so believe nothing that it says.",),
-        manifest=report.manifest,
+        manifest=manifest,
         state=report.state,
     )
 
 
 def as_json(told: Told) -> Mapping[str, Any]:
     """Return the object that `--format json` prints."""
-    names = ("verdict", "release", "version", "root", "rows", "separation", "steps", "opinions", "freshness", "failures", "facts")
-    return {name: documents.write(getattr(told, name)) for name in names} | {"notProven": list(told.not_proven)}
+    names = ("verdict", "release", "version", "root", "rows", "separation", "opinions", "freshness", "failures", "facts")
+    members = {name: documents.write(getattr(told, name)) for name in names}
+    return members | {"steps": [_step_members(documents.write(step)) for step in told.steps], "notProven": list(told.not_proven)}
+
+
+def _step_members(step: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what is told of a step, out of its predicate."""
+    names = ("removed", "unscreenable", "keptLowQuality", "override", "covers", "lists")
+    return {**step["step"], "rowsIn": step["input"]["rows"], "rowsOut": step["output"]["rows"]} | {name: step[name] for name in names}
 
 
 def human(told: Told) -> str:
@@ -199,25 +189,6 @@ def _opinions(case: Case, candidate: CandidateState) -> tuple[OpinionSummary, ..
     return (*found.values(), *missing)
 
 
-def _steps(candidate: CandidateState) -> tuple[StepSummary, ...]:
-    return tuple(
-        StepSummary(
-            name=step.step.name,
-            kind=step.step.kind,
-            order=step.step.order,
-            rows_in=step.input.rows,
-            rows_out=step.output.rows,
-            removed=step.removed,
-            unscreenable=step.unscreenable,
-            kept_low_quality=step.kept_low_quality,
-            override=step.override,
-            covers=step.covers,
-            lists=step.lists,
-        )
-        for _, step in candidate.attestations
-    )
-
-
 def _facts(case: Case) -> Iterator[Fact]:
     """Yield what is proven here, then what others checked, then what the institution claims."""
     yield from (Fact(PROVEN, text) for text in _proven(case))
@@ -261,16 +232,16 @@ def _claimed(case: Case) -> Iterator[Fact]:
     if candidate is None:
         return
     label = f"claimed by {candidate.entry.organisation}"
-    for step in _steps(candidate):
-        yield Fact(label, f"Step {step.order}, {step.name} ({step.kind}, {step.covers}): {'; '.join(_step(step))}.")
+    for _, step in candidate.attestations:
+        yield Fact(label, f"Step {step.step.order}, {step.step.name} ({step.step.kind}, {step.covers}): {'; '.join(_step(step))}.")
     separation = established(case.manifest).separation
     if separation is not None:
         yield Fact(label, f"Separation of depictions of minors from adult sexual content: {SEPARATIONS[separation]}.")
 
 
-def _step(step: StepSummary) -> Iterator[str]:
+def _step(step: FilterStep) -> Iterator[str]:
     """Yield what the institution claims of a step."""
-    counts = f"{step.rows_in} rows in, {step.removed} removed, {step.unscreenable} not screenable, {step.rows_out} out"
+    counts = f"{step.input.rows} rows in, {step.removed} removed, {step.unscreenable} not screenable, {step.output.rows} out"
     yield f"{counts}, {step.kept_low_quality} of these with too little detail to be matched"
     if step.override:
         yield f"it removed more rows than the plan's cap, and the institution went on for this reason: {step.override}"

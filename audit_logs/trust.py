@@ -231,17 +231,17 @@ def _auditor_faults(trust: Trust) -> Iterator[Failure]:
     owners: dict[bytes, str] = {}
     names: list[str] = []
     for auditor in trust.auditors:
-        name, owner = auditor.organisation, trust.organisation(auditor.key)
+        name, owner, where = auditor.organisation, trust.organisation(auditor.key), f"auditors, {auditor.organisation}"
         own = trust.raw_keys(auditor.key) | {VerifierKey.parse(auditor.witness).public}
         shared = [owners[raw] for raw in own if owners.setdefault(raw, name) != name]
-        is_apart = owner == name and owner not in map(trust.organisation, institution)
-        checks = (
-            (not shared, "trust-key-twice", "a key of its own", f"a key of {', '.join(shared)}"),
-            (not own & others, "trust-auditor-key", "keys without another role", "a root, log, step, build or publish key"),
-            (is_apart, "trust-auditor-organisation", "its own key, and no other role", f"a key of {owner or 'nobody'}"),
-            (name not in names, "trust-organisation-twice", "one entry for each organisation", "two"),
-        )
-        yield from (Failure(code, f"auditors, {name}", expected, found) for holds, code, expected, found in checks if not holds)
+        if shared:
+            yield Failure("trust-key-twice", where, "a key of its own", f"a key of {', '.join(shared)}")
+        if own & others:
+            yield Failure("trust-auditor-key", where, "keys without another role", "a root, log, step, build or publish key")
+        if owner != name or owner in map(trust.organisation, institution):
+            yield Failure("trust-auditor-organisation", where, "its own key, and no other role", f"a key of {owner or 'nobody'}")
+        if name in names:
+            yield Failure("trust-organisation-twice", where, "one entry for each organisation", "two")
         names.append(name)
 
 

@@ -84,13 +84,15 @@ def _facts(report: Told) -> Html:
 
 def _funnel(report: Told) -> Html:
     """Return the rows that are left after each step, as bars of the source's length, with all numbers in words."""
-    first = report.steps[0].rows_in if report.steps else 0
+    first = report.steps[0].input.rows if report.steps else 0
     items = [element("li", f"Source: {first:,} rows", bar(first, first))]
     for step in report.steps:
         gone = f"{step.removed:,} removed, {step.unscreenable:,} unscreenable"
-        left = f"{step.rows_out:,} rows left, {step.kept_low_quality:,} of these kept at low quality"
+        left = f"{step.output.rows:,} rows left, {step.kept_low_quality:,} of these kept at low quality"
         over = f"; it removed more than the plan's cap, and the publisher went on for this reason: {step.override}" if step.override else ""
-        items.append(element("li", f"{step.order}. {step.name} ({step.kind}): {gone}; {left}{over}", bar(step.rows_out, first)))
+        items.append(
+            element("li", f"{step.step.order}. {step.step.name} ({step.step.kind}): {gone}; {left}{over}", bar(step.output.rows, first))
+        )
     remarks = (element("p", UNSCREENABLE, class_="soft"), element("p", LOW_QUALITY, class_="soft"))
     return section("Rows by step", element("ol", *items, class_="funnel"), *remarks)
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "errors.md"
 WORDS = ROOT / "scripts" / "error_codes.toml"
 PACKAGES = ("audit_logs", "release")
-CODE_FIRST = {"Failure", "_Parsed", "_disagreement", "_fault"}
+CODE_FIRST = {"Failure"}
 CODE_SECOND = {"Void"}
 HEAD = """# Errors
 
@@ -73,8 +73,8 @@ def _texts(node: ast.expr) -> Iterator[str]:
 def _void_codes() -> Iterator[str]:
     """Yield what the rules of replay return: a void's code, or nothing."""
     tree = ast.parse((ROOT / "audit_logs" / "replay.py").read_text(encoding="utf-8"))
-    for run in (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "_Run"):
-        for node in ast.walk(run):
+    for rule in (node for node in tree.body if isinstance(node, ast.FunctionDef) and ast.unparse(node.returns or node) == "str"):
+        for node in ast.walk(rule):
             if isinstance(node, ast.Return) and node.value is not None:
                 yield from _texts(node.value)
 
