@@ -63,6 +63,21 @@ class Report:
         return self.case.trust.name if self.case.trust else ""
 
     @property
+    def version(self) -> str:
+        """Return the release's version, "" where it is not known."""
+        return self.manifest.version if self.manifest else ""
+
+    @property
+    def root(self) -> str:
+        """Return the release root in hex, "" where it is not known."""
+        return self.manifest.root if self.manifest else ""
+
+    @property
+    def rows(self) -> int:
+        """Return the number of rows, 0 where it is not known."""
+        return self.manifest.rows if self.manifest else 0
+
+    @property
     def seen(self) -> Seen | None:
         """Return what to remember of the log and the trust file for the next verification; None where they did not hold."""
         if not self.case.continues:

@@ -106,9 +106,9 @@ def tell(report: Report) -> Told:
     return Told(
         verdict=report.verdict,
         release=report.release,
-        version=manifest.version if manifest else "",
-        root=manifest.root if manifest else "",
-        rows=manifest.rows if manifest else 0,
+        version=report.version,
+        root=report.root,
+        rows=report.rows,
         separation=manifest.separation if manifest else None,
         steps=tuple(step for _, step in case.candidate.attestations) if case.candidate else (),
         opinions=_opinions(case, case.candidate) if case.candidate else (),

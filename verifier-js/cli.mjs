@@ -18,26 +18,56 @@ import { verify } from "./lib/verify.mjs";
 const USAGE = "node cli.mjs verify DIR --trust FILE [--state FILE] [--now YYYY-MM-DDTHH:MM:SSZ]";
 const PIECE = 1 << 22;
 
-/** A folder as verify.mjs wants it. Links are named and never followed. */
-function folderSource(root) {
-  return { list: () => below(root, ""), stream: (path) => pieces(join(root, path)) };
+/** A folder as verify.mjs wants it. No link is followed; one into the Hub cache's own blobs stands for the blob (SPEC section 5). */
+async function folderSource(root) {
+  const place = await fs.realpath(root);
+  const cache = /\/snapshots\/[0-9a-f]{40}$/.test(place) ? join(place, "../../blobs") : null;
+  const folder = { root, blobs: cache !== null && (await isFolder(cache)) ? cache : null, places: new Map(), inodes: new Map() };
+  return { list: () => below(folder, ""), stream: (path) => pieces(folder.places.get(path) ?? join(root, path)) };
 }
 
-async function below(root, prefix) {
+const isFolder = (path) => fs.lstat(path).then((status) => status.isDirectory(), () => false);
+
+async function below(folder, prefix) {
   const files = [];
-  for (const name of (await fs.readdir(join(root, prefix))).sort()) {
+  for (const name of (await fs.readdir(join(folder.root, prefix))).sort()) {
     const path = prefix + name;
-    const status = await fs.lstat(join(root, path));
-    if (status.isDirectory()) files.push(...(await below(root, `${path}/`)));
-    else files.push({ path, size: status.size, kind: kindOf(status) });
+    const status = await fs.lstat(join(folder.root, path), { bigint: true });
+    if (status.isDirectory()) files.push(...(await below(folder, `${path}/`)));
+    else files.push(await described(folder, path, status));
   }
   return files;
 }
 
-function kindOf(status) {
-  if (status.isFile()) return "file";
-  return status.isSymbolicLink() ? "a symbolic link" : "neither file nor folder";
+async function described(folder, path, status) {
+  const blob = status.isSymbolicLink() ? await blobOf(folder, path) : null;
+  if (blob !== null) {
+    folder.places.set(path, blob.place);
+    return { path, size: blob.size, kind: "file" };
+  }
+  return { path, size: Number(status.size), kind: status.isFile() ? firstName(folder, path, status) : kindOf(status) };
 }
+
+/** The blob in the cache's own folder for which a link stands, or null. */
+async function blobOf({ root, blobs }, path) {
+  if (blobs === null) return null;
+  const target = await fs.readlink(join(root, path));
+  const up = "../".repeat(path.split("/").length + 1);
+  const name = target.startsWith(`${up}blobs/`) ? target.slice(`${up}blobs/`.length) : "";
+  if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(name)) return null;
+  const place = join(blobs, name);
+  const status = await fs.lstat(place).catch(() => null);
+  return status?.isFile() ? { place, size: status.size } : null;
+}
+
+/** "file", or of which other path this is the same file. */
+function firstName({ inodes }, path, { dev, ino }) {
+  const key = `${dev} ${ino}`;
+  if (!inodes.has(key)) inodes.set(key, path);
+  return inodes.get(key) === path ? "file" : `the same file as ${inodes.get(key)}`;
+}
+
+const kindOf = (status) => (status.isSymbolicLink() ? "a symbolic link" : "neither file nor folder");
 
 /** Read a file piece by piece; a link, or a pipe that took a file's place, is not opened or does not hold us. */
 async function* pieces(path) {
@@ -75,7 +105,7 @@ async function main() {
   const { folder, trust, state, now } = readArguments(process.argv.slice(2));
   const input = { trust: new Uint8Array(await fs.readFile(trust)), now, seen: await readState(state) };
   await fs.readdir(folder);
-  const { exitCode, seen, ...report } = await verify(folderSource(folder), input);
+  const { exitCode, seen, ...report } = await verify(await folderSource(folder), input);
   if (state !== undefined && seen !== null) await remember(state, seen);
   console.log(JSON.stringify(report, null, 2));
   process.exitCode = exitCode;
