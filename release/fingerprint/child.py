@@ -1,12 +1,13 @@
 """The decoder process: decodes and hashes untrusted pictures, apart from every key, list and open file of the build.
 
-It answers picture by picture. A picture that takes too long ends the process by its own alarm, so that it also ends when
+It works picture by picture, says in shared memory which one it has begun, and answers many at a time. A picture that takes too long ends the process by its own alarm, so that it also ends when
 nobody is left to end it; one that needs too much memory is refused; whatever else goes wrong costs this process and one row.
 """
 
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import resource
 import signal
@@ -22,13 +23,20 @@ from PIL import AvifImagePlugin, Image
 from release.fingerprint import pdq
 from release.fingerprint.columns import NEAREST
 from release.fingerprint.compiled import forbid_compilation
-from release.fingerprint.decode import Picture
-from release.fingerprint.wire import COUNT, PLACE, READY, Outcome
+from release.fingerprint.decode import Picture, Room
+from release.fingerprint.wire import COUNT, PAGE, PLACE, PROGRESS, READY, Outcome
+
+ANSWER_BYTES = 1 << 15
+"""So much is answered together: half of what a pipe holds, so that one side seldom waits for the other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What the parent asked for at start: the limits of one picture, the conventions, the shared memory."""
+    """What the parent asked for at start: the limits of one picture, the conventions, descriptors of the shared memory.
+
+    Attributes:
+        window: bytes of the shared pictures that are mapped.
+    """
 
     pixels: int
     frames: int
@@ -37,6 +45,8 @@ class Job:
     memory: int
     conventions: tuple[str, ...]
     shared: int
+    window: int
+    progress: int
 
     @property
     def colour(self) -> bool:
@@ -53,18 +63,11 @@ def main() -> None:
     Image.MAX_IMAGE_PIXELS = None  # our own limit is checked, on every frame
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # threads would take address space by the core
     warnings.simplefilter("ignore")
-    _warm_up(job)
+    decoder = _Decoder(job)
+    decoder.warm_up()
     _confine(job)
     _answer(READY)
-    _serve(job, sys.stdin.buffer)
-
-
-def _warm_up(job: Job) -> None:
-    """Load every decoder and compile every kernel, so that no picture pays for it with its time or memory."""
-    Image.init()
-    for channels in (1, 3):
-        pdq.conventions(np.zeros((600, 600, channels), dtype=np.uint8), job.conventions)
-    forbid_compilation()
+    decoder.serve(sys.stdin.buffer)
 
 
 def _confine(job: Job) -> None:
@@ -79,49 +82,64 @@ def _confine(job: Job) -> None:
     os.close(silence)
 
 
-def _serve(job: Job, requests: BinaryIO) -> None:
-    """Answer requests until there are none."""
-    while head := requests.read(COUNT.size):
-        (count,) = COUNT.unpack(head)
-        places = [PLACE.unpack(requests.read(PLACE.size)) for _ in range(count)]
-        for offset, size in places:
-            signal.setitimer(signal.ITIMER_REAL, job.seconds)
-            outcome = _outcome(job, offset, size)
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            _answer(outcome.pack())
+class _Decoder:
+    """The process's own state: memory that is mapped and room that is kept before the limits apply."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._shared = memoryview(mmap.mmap(job.shared, job.window, prot=mmap.PROT_READ))
+        self._progress = mmap.mmap(job.progress, PAGE)
+        self._hasher = pdq.Hasher(job.conventions)
+        self._room = Room(colour=job.colour)
+
+    def warm_up(self) -> None:
+        """Load every decoder and compile every kernel, so that no picture pays for it with its time or memory."""
+        Image.init()
+        for pixels in (np.zeros((600, 600), np.uint8), np.zeros((600, 600, 3), np.uint8), np.zeros((600, 600), np.uint32)):
+            self._hasher.hash(pixels)
+        forbid_compilation()
+
+    def serve(self, requests: BinaryIO) -> None:
+        """Answer requests until there are none."""
+        while head := requests.read(COUNT.size):
+            (count,) = COUNT.unpack(head)
+            places = requests.read(count * PLACE.size)
+            answers = bytearray()
+            for number, (offset, size) in enumerate(PLACE.iter_unpack(places), 1):
+                PROGRESS.pack_into(self._progress, 0, number)
+                signal.setitimer(signal.ITIMER_REAL, self._job.seconds)
+                answers += self._outcome(self._shared[offset : offset + size]).pack()
+                if len(answers) >= ANSWER_BYTES or number == count:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+                    _answer(answers)
+                    answers.clear()
+
+    def _outcome(self, data: memoryview) -> Outcome:
+        """Return the hashes of one picture, or the reason why there are none."""
+        codes: list[pdq.Forms] = []
+        quality: list[pdq.Qualities] = []
+        try:
+            picture = Picture(data, self._job, self._room)
+            for view in picture.views():
+                code, value = self._hasher.hash(view.pixels)
+                codes.append(code)
+                if view.counts:
+                    quality.append(value)
+            reason = picture.reason
+        except MemoryError:
+            reason = "memory"
+        if not codes:
+            return Outcome(reason, 0, (-1,) * len(self._job.conventions))
+        packed = codes[0] if len(codes) == 1 else np.stack(codes, axis=1)
+        lowest = quality[0] if len(quality) == 1 else np.min(quality, axis=0)
+        return Outcome(reason, len(codes), tuple(lowest.tolist()), packed.tobytes())
 
 
-def _outcome(job: Job, offset: int, size: int) -> Outcome:
-    """Return the hashes of one picture in the shared memory, or the reason why there are none."""
-    hashed: list[dict[str, tuple[pdq.Forms, int]]] = []
-    quality: list[int] = []
-    try:
-        picture = Picture(_read(job.shared, offset, size), job, colour=job.colour)
-        for view in picture.views():
-            codes = pdq.conventions(view.pixels, job.conventions)
-            hashed.append(codes)
-            if view.counts:
-                quality += [value for _, value in codes.values()]
-        reason = picture.reason
-    except MemoryError:
-        reason = "memory"
-    packed = b"".join(codes[name][0].tobytes() for name in job.conventions for codes in hashed)
-    return Outcome(reason, len(hashed), min(quality, default=-1), packed)
-
-
-def _read(shared: int, offset: int, size: int) -> bytes:
-    """Return a picture's bytes out of the shared memory."""
-    data = bytearray()
-    while len(data) < size:
-        data += os.pread(shared, size - len(data), offset + len(data))
-    return bytes(data)
-
-
-def _answer(data: bytes) -> None:
+def _answer(data: bytes | bytearray) -> None:
     """Send all of an answer through the pipe, which may take it in parts."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(1, rest) :]
+    sent = 0
+    while sent < len(data):
+        sent += os.write(1, data[sent:])
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ Reasons, one per row, "" where nothing is missing:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -28,6 +28,10 @@ THUMBNAIL = "thumbnail-512"
 
 CONVENTIONS = (FULL, NEAREST, THUMBNAIL)
 """The resize conventions in use for PDQ, which may differ by up to 28 bits on one file."""
+
+
+Stored = bytes | memoryview
+"""A row's stored bytes: themselves, or a view of them where they lie."""
 
 
 class Limits(Protocol):
@@ -66,7 +70,9 @@ class Fingerprints:
         reason: one per row, "" or a reason of this module's docstring.
         pdq: by convention, (m, 8, 32) uint8: the eight dihedral forms of each frame.
         frame_row: (m,) int64, the row of each frame, ascending.
-        quality: (n,) int32, the lowest over frames and conventions, 0 to 100, or -1 where nothing was decoded.
+        quality: (n,) int32, the lowest over frames and conventions, 0 to 100, or -1 where nothing was decoded. Of the views of a
+            frame that is not opaque, the first alone counts.
+        qualities: by convention, (n,) int32: the same under that convention alone.
     """
 
     md5: NDArray[np.uint8]
@@ -77,6 +83,7 @@ class Fingerprints:
     pdq: Mapping[str, NDArray[np.uint8]]
     frame_row: NDArray[np.int64]
     quality: NDArray[np.int32]
+    qualities: Mapping[str, NDArray[np.int32]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return the number of rows."""

@@ -1,6 +1,6 @@
 """From stored bytes to pixels that can be hashed: every frame, every mode, under limits. Runs in the decoder process.
 
-    JPEG, grey or YCbCr or RGB   libjpeg-turbo through simplejpeg, at full scale
+    JPEG, grey or YCbCr or RGB   libjpeg-turbo through simplejpeg, at full scale, into room that is used again
     everything else              Pillow, and only the formats of `FORMATS`
 
 What a viewer shows is hashed: transparency over white. A picture that is not opaque gives two views more: over black, as
@@ -50,15 +50,38 @@ BROKEN = (
 
 _JPEG_START = b"\xff\xd8\xff"
 _SEVERAL_PICTURES = b"MPF\0"  # begins the segment that lists the further pictures of a JPEG file
+_APP2, _START_OF_SCAN = 0xE2, 0xDA
+_SEGMENTS = frozenset({*range(0xC0, 0xC8), *range(0xC9, 0xD0), 0xDB, 0xDD, *range(0xE0, 0xF0), 0xFE})  # that have a length
 _DIRECT = frozenset({"Gray", "GRAY", "YCbCr", "RGB"})
+
+KEPT_BYTES = 16 << 20
+"""Room for pixels that is kept: memory that is touched for the first time makes a decoder half as fast again."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One picture to hash: `pixels` (rows, columns) or (rows, columns, 3) uint8; whether it counts for the row's quality."""
+    """One picture to hash: pixels as `pdq.Hasher` takes them, valid until the next are asked for; whether it counts for quality."""
 
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[np.uint8] | NDArray[np.uint32]
     counts: bool
+
+
+class Room:
+    """Memory for the pixels of JPEG pictures, used again and again; a picture that does not fit gets memory of its own, for itself."""
+
+    def __init__(self, *, colour: bool) -> None:
+        self.colour = colour
+        self._kept = np.empty(KEPT_BYTES, np.uint8)
+
+    def decode(self, data: memoryview, *, strict: bool) -> NDArray[np.uint8] | NDArray[np.uint32]:
+        """Return the pixels of a JPEG, (rows, columns) uint8 grey or uint32 RGBX; what `simplejpeg` raises comes through."""
+        height, width, _, _ = simplejpeg.decode_jpeg_header(data, strict=False)
+        size = height * width * (4 if self.colour else 1)
+        room = self._kept if size <= KEPT_BYTES else np.empty(size, np.uint8)
+        if not strict:
+            room[:size] = 0  # what does not decode must not show another picture
+        pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGBX" if self.colour else "GRAY", strict=strict, buffer=room)
+        return pixels.view("<u4")[:, :, 0] if self.colour else pixels[:, :, 0]
 
 
 class Picture:
@@ -68,15 +91,15 @@ class Picture:
         reason: "" or a reason of `columns`, settled once the views have been taken.
     """
 
-    def __init__(self, data: bytes, limits: Limits, *, colour: bool) -> None:
+    def __init__(self, data: memoryview, limits: Limits, room: Room) -> None:
         self._data = data
         self._limits = limits
-        self._colour = colour
+        self._room = room
         self.reason = ""
 
     def views(self) -> Iterator[View]:
         """Yield every view of every frame, as far as the picture decodes and the limits allow."""
-        if self._data.startswith(_JPEG_START):
+        if self._data[: len(_JPEG_START)] == _JPEG_START:
             space = self._jpeg_space()
             if self.reason:
                 return
@@ -84,7 +107,7 @@ class Picture:
                 pixels = self._jpeg()
                 if pixels is not None:
                     yield View(pixels, counts=True)
-                    if _SEVERAL_PICTURES in self._data:
+                    if _has_several(self._data):
                         yield from self._pillow(first=1)
                     return
         yield from self._pillow()
@@ -99,16 +122,13 @@ class Picture:
             self.reason = "pixels"
         return str(space)
 
-    def _jpeg(self) -> NDArray[np.uint8] | None:
+    def _jpeg(self) -> NDArray[np.uint8] | NDArray[np.uint32] | None:
         """Return the pixels of a JPEG, damaged or not, or None where libjpeg-turbo makes nothing of it."""
-        wanted = "RGB" if self._colour else "GRAY"
         for strict in (True, False):
             try:
-                pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(self._data, wanted, strict=strict)
+                return self._room.decode(self._data, strict=strict)
             except BROKEN:
                 self.reason = "truncated"
-            else:
-                return pixels
         self.reason = ""
         return None
 
@@ -154,6 +174,21 @@ class Picture:
         image.load()
         for number, pixels in enumerate(views_of(image)):
             yield View(pixels, counts=number == 0)
+
+
+def _has_several(data: memoryview) -> bool:
+    """Say whether a JPEG file may list further pictures: by its segments, or, where they are not in order, by all of its bytes."""
+    at = 2
+    while at + 8 <= len(data) and data[at] == 0xFF:
+        kind = data[at + 1]
+        if kind == _START_OF_SCAN:
+            return False
+        if kind not in _SEGMENTS:
+            break
+        if kind == _APP2 and data[at + 4 : at + 8] == _SEVERAL_PICTURES:
+            return True
+        at += 2 + data[at + 2] * 256 + data[at + 3]
+    return _SEVERAL_PICTURES in bytes(data)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import select
 import signal
@@ -10,12 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import IO
 
 from release.errors import ScreeningError
-from release.fingerprint.columns import Limits
-from release.fingerprint.wire import ANSWER, CODE_BYTES, COUNT, PLACE, READY, REASONS, Outcome
+from release.fingerprint.columns import Limits, Stored
+from release.fingerprint.wire import COUNT, PAGE, PLACE, PROGRESS, READY, Inbox, Outcome
 
 START_SECONDS = 300.0
 """How long a first start may take; it compiles."""
@@ -23,7 +25,13 @@ START_SECONDS = 300.0
 DEATHS = 32
 """So many pictures in a row that end their decoder mean that the decoder is broken, not the pictures."""
 
+WINDOW_BYTES = 1 << 26
+"""Shared memory that the process maps, unless a single picture may be larger."""
+
 _GRACE = 5.0
+_GLANCE = 1.0  # seconds between looks at the progress of a process that does not answer
+_PARTS = 512  # pictures that one system call writes
+_PIPE_BYTES = 1 << 16
 _PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "NUMBA_CACHE_DIR", "NUMBA_CPU_NAME", "VIRTUAL_ENV")
 
 
@@ -35,7 +43,13 @@ class Decoder:
         self._conventions = conventions
         self._deaths = 0
         self._process: subprocess.Popen[bytes] | None = None
-        self._shared = _shared_memory()
+        self._shared, self._progress = _shared_memory("pictures"), _shared_memory("progress")
+        self._window = max(WINDOW_BYTES, limits.bytes)
+        self._heavy = False  # a picture of unusual weight lies in the shared memory
+        os.ftruncate(self._shared, self._window)
+        os.ftruncate(self._progress, PAGE)
+        self._begun = mmap.mmap(self._progress, PAGE)
+        self._inbox = Inbox(len(conventions))
 
     def start(self) -> None:
         """Start the process and wait until it has compiled and warmed up.
@@ -43,19 +57,23 @@ class Decoder:
         Raises:
             ScreeningError: it did not come up.
         """
+        pictures = os.open(f"/proc/self/fd/{self._shared}", os.O_RDONLY | os.O_CLOEXEC)  # it need not write there
         try:
             process = subprocess.Popen(  # noqa: S603  (our own module, no shell)
-                [sys.executable, "-P", "-m", "release.fingerprint.child", self._job()],
+                [sys.executable, "-P", "-m", "release.fingerprint.child", self._job(pictures)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
-                pass_fds=(self._shared,),
+                pass_fds=(pictures, self._progress),
                 env=_environment(),
             )
         except OSError as error:
             raise _no_start(str(error)) from error
+        finally:
+            os.close(pictures)
         self._process = process
+        self._inbox = Inbox(len(self._conventions))
         if _read(_pipe(process.stdout), len(READY), START_SECONDS) != READY:
             process.kill()
             said = _pipe(process.stderr).read().decode(errors="replace").strip().splitlines()
@@ -77,69 +95,106 @@ class Decoder:
         """End the process and give the shared memory back."""
         self.stop()
         if self._shared >= 0:
+            self._begun.close()
             os.close(self._shared)
-            self._shared = -1
+            os.close(self._progress)
+            self._shared = self._progress = -1
 
-    def hash(self, pictures: Sequence[bytes], meanwhile: Callable[[], None]) -> list[Outcome]:
+    def hash(self, pictures: Sequence[Stored], meanwhile: Callable[[], None]) -> list[Outcome]:
         """Return one outcome for each picture; `meanwhile` runs in this process while the other one decodes.
+
+        A process that dies names the picture that it had begun; those whose answers died with it are asked for again.
 
         Raises:
             ScreeningError: the decoder cannot be started, or dies on every picture.
         """
-        self._share(pictures)
-        self._send(pictures, 0)
+        places = self._share(pictures)
+        outcomes: list[Outcome | None] = [None] * len(pictures)
+        todo, again = list(range(len(pictures))), 0
+        self._send([places[number] for number in todo])
         meanwhile()
-        outcomes: list[Outcome] = []
-        while len(outcomes) < len(pictures):
-            outcome = self._receive()
-            self._deaths = 0 if outcome else self._deaths + 1
-            outcomes.append(outcome or self._died())
-            if outcome is None and len(outcomes) < len(pictures):
-                self._send(pictures, len(outcomes))
-        return outcomes
+        while todo:
+            answered = self._collect(todo, outcomes)
+            if answered == len(todo):
+                self._deaths = 0
+                break
+            begun = min(self._done(), len(todo))
+            self._deaths = 1 if begun > max(again, answered) + 1 else self._deaths + 1
+            died = self._died()
+            if begun > answered:
+                outcomes[todo[begun - 1]] = died
+                again = begun - 1 - answered
+                todo = todo[answered : begun - 1] + todo[begun:]
+            else:  # it died with no picture in hand
+                again, todo = 0, todo[answered:]
+            if todo:
+                self._send([places[number] for number in todo])
+        return [outcome for outcome in outcomes if outcome is not None]
 
-    def _job(self) -> str:
+    def _job(self, pictures: int) -> str:
         """Return what the process has to know, as its argument."""
         names = ("pixels", "frames", "bytes", "seconds", "memory")
         limits = {name: getattr(self._limits, name) for name in names}
-        return json.dumps({**limits, "conventions": self._conventions, "shared": self._shared})
+        memory = {"shared": pictures, "window": self._window, "progress": self._progress}
+        return json.dumps({**limits, **memory, "conventions": self._conventions})
 
-    def _share(self, pictures: Sequence[bytes]) -> None:
-        """Put the pictures into the shared memory, one after the other."""
-        os.ftruncate(self._shared, 0)
+    def _share(self, pictures: Sequence[Stored]) -> list[tuple[int, int]]:
+        """Put the pictures into the shared memory, one after the other, and return where each one lies."""
+        sizes = [len(picture) for picture in pictures]
+        ends = list(accumulate(sizes))
+        if self._heavy:
+            os.ftruncate(self._shared, 0)
+            os.ftruncate(self._shared, self._window)
+        self._heavy = bool(ends) and ends[-1] > WINDOW_BYTES
         offset = 0
-        for picture in pictures:
-            rest = memoryview(picture)
-            while rest:
-                written = os.pwrite(self._shared, rest, offset)
-                offset, rest = offset + written, rest[written:]
+        for first in range(0, len(pictures), _PARTS):
+            part = pictures[first : first + _PARTS]
+            offset += _write_at(self._shared, part, offset)
+        return list(zip([0, *ends], sizes, strict=False))
 
-    def _send(self, pictures: Sequence[bytes], first: int) -> None:
-        """Ask for the pictures from `first` on, of a process that is alive."""
-        offset = sum(len(picture) for picture in pictures[:first])
-        message = bytearray(COUNT.pack(len(pictures) - first))
-        for picture in pictures[first:]:
-            message += PLACE.pack(offset, len(picture))
-            offset += len(picture)
+    def _send(self, places: Sequence[tuple[int, int]]) -> None:
+        """Ask for pictures, of a process that is alive."""
         if self._process is None or self._process.poll() is not None:
             self.stop()
             self.start()
+        PROGRESS.pack_into(self._begun, 0, 0)
+        message = bytearray(COUNT.pack(len(places)))
+        for place in places:
+            message += PLACE.pack(*place)
         try:
             _write(_pipe(self._running.stdin), message)
         except BrokenPipeError:
             return  # it died just now: the next answer that is awaited will show it
 
-    def _receive(self) -> Outcome | None:
-        """Return the next answer, or None if the process died or is hanging."""
-        answers = _pipe(self._running.stdout)
+    def _done(self) -> int:
+        """Return how many pictures of the request the process has begun."""
+        (begun,) = PROGRESS.unpack_from(self._begun)
+        return int(begun)
+
+    def _collect(self, todo: Sequence[int], outcomes: list[Outcome | None]) -> int:
+        """Take answers until all are there, or the process died or is hanging, and return how many came."""
+        pipe, answered = _pipe(self._running.stdout), 0
+        while answered < len(todo) and self._ready(pipe):
+            data = pipe.read(_PIPE_BYTES)
+            if not data:
+                break
+            for outcome in self._inbox.put(data):
+                outcomes[todo[answered]] = outcome
+                answered += 1
+        return answered
+
+    def _ready(self, pipe: IO[bytes]) -> bool:
+        """Wait for answers; say whether there is something to read, the end included. If not, the process hangs on one picture."""
         patience = 2 * self._limits.seconds + _GRACE  # its own alarm comes first
-        head = _read(answers, ANSWER.size, patience)
-        if len(head) < ANSWER.size:
-            return None
-        reason, frames, quality = ANSWER.unpack(head)
-        size = frames * len(self._conventions) * CODE_BYTES
-        codes = _read(answers, size, patience)
-        return Outcome(REASONS[reason], frames, quality, codes) if len(codes) == size else None
+        poller = select.poll()
+        poller.register(pipe, select.POLLIN)
+        begun, until = self._done(), time.monotonic() + patience
+        while not poller.poll(max(0.0, min(_GLANCE, until - time.monotonic())) * 1000):
+            if self._done() != begun:
+                begun, until = self._done(), time.monotonic() + patience
+            elif time.monotonic() >= until:
+                return False
+        return True
 
     def _died(self) -> Outcome:
         """Return the outcome of the picture that ended the process, and clear up after it.
@@ -160,7 +215,7 @@ class Decoder:
                 next_step="check the limits of the plan and the installation",
                 code="decoder-dies",
             )
-        return Outcome("timeout" if status == -signal.SIGALRM else "crashed")
+        return Outcome("timeout" if status == -signal.SIGALRM else "crashed", 0, (-1,) * len(self._conventions))
 
     @property
     def _running(self) -> subprocess.Popen[bytes]:
@@ -170,10 +225,10 @@ class Decoder:
         return self._process
 
 
-def _shared_memory() -> int:
+def _shared_memory(name: str) -> int:
     """Return a descriptor of anonymous memory, which never touches a disk."""
     try:
-        return os.memfd_create("pictures")
+        return os.memfd_create(name)
     except (AttributeError, OSError) as error:
         raise ScreeningError("no shared memory for the decoder process", expected="Linux with memfd_create", found=str(error)) from error
 
@@ -215,6 +270,16 @@ def _read(pipe: IO[bytes], size: int, seconds: float) -> bytes:
             break
         data += part
     return data
+
+
+def _write_at(descriptor: int, parts: Sequence[Stored], offset: int) -> int:
+    """Write `parts` one after the other from `offset` on and return how many bytes that were."""
+    total = sum(len(part) for part in parts)
+    written = os.pwritev(descriptor, parts, offset)
+    while written < total:  # in parts, which is seldom
+        rest = memoryview(b"".join(parts))[written:]
+        written += os.pwrite(descriptor, rest, offset + written)
+    return total
 
 
 def _write(pipe: IO[bytes], message: bytearray) -> None:

@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.errors import ScreeningError
-from release.fingerprint.columns import CONVENTIONS, Fingerprints, Limits
+from release.fingerprint.columns import CONVENTIONS, Fingerprints, Limits, Stored
 from release.fingerprint.decoder import Decoder
 from release.fingerprint.wire import CODE_BYTES, Outcome
 
-DECODER = f"simplejpeg {version('simplejpeg')}, pillow {version('pillow')}, pdq-kernel 1"
+DECODER = f"simplejpeg {version('simplejpeg')}, pillow {version('pillow')}, pdq-kernel 2"
 """The decode path, as an attestation names it."""
 
-SLICE_BYTES = 1 << 26
-"""Stored bytes that lie in shared memory at one time, unless a single picture has more."""
+SLICE_BYTES = 1 << 24
+"""Stored bytes that lie in shared memory at one time, unless a single picture has more; little enough to stay near the processor."""
 
 
 class Fingerprinter:
@@ -56,7 +56,7 @@ class Fingerprinter:
         if self._decoder is not None:
             self._decoder.close()
 
-    def run(self, images: Sequence[bytes | None]) -> Fingerprints:
+    def run(self, images: Sequence[Stored | None]) -> Fingerprints:
         """Return the fingerprints of rows with these stored bytes, None where a row has none.
 
         A picture that ends or hangs its decoder costs its own row and no other.
@@ -79,33 +79,38 @@ class Fingerprinter:
 class _Columns:
     """Fingerprints in the making."""
 
-    def __init__(self, images: Sequence[bytes | None], limits: Limits) -> None:
+    def __init__(self, images: Sequence[Stored | None], limits: Limits) -> None:
         self._images = images
-        self._digests = [np.zeros((len(images), width), dtype=np.uint8) for width in (16, 20, 32)]
-        self._quality = np.full(len(images), -1, dtype=np.int32)
+        self._digests: tuple[list[bytes], ...] = ([], [], [])
         self._outcomes: dict[int, Outcome] = {}
         self.reason = ["no-image" if data is None else "too-large" if len(data) > limits.bytes else "" for data in images]
 
     def digest(self, rows: Sequence[int]) -> None:
-        """Make the digests of these rows, all three from one buffer."""
+        """Make the digests of the next rows, all three from one buffer."""
         md5, sha1, sha256 = self._digests
         for row in rows:
             data = self._images[row]
-            if data is not None:
-                md5[row] = _bytes(hashlib.md5(data, usedforsecurity=False))
-                sha1[row] = _bytes(hashlib.sha1(data, usedforsecurity=False))
-                sha256[row] = _bytes(hashlib.sha256(data))
+            if data is None:
+                md5.append(bytes(16))
+                sha1.append(bytes(20))
+                sha256.append(bytes(32))
+            else:
+                md5.append(hashlib.md5(data, usedforsecurity=False).digest())
+                sha1.append(hashlib.sha1(data, usedforsecurity=False).digest())
+                sha256.append(hashlib.sha256(data).digest())
 
     def take(self, row: int, outcome: Outcome) -> None:
         """Take over what became of one picture."""
         self.reason[row] = outcome.reason
-        self._quality[row] = outcome.quality
         self._outcomes[row] = outcome
 
     def fingerprints(self, conventions: tuple[str, ...]) -> Fingerprints:
         """Return all of it."""
         framed = [(row, outcome) for row, outcome in self._outcomes.items() if outcome.frames]
-        md5, sha1, sha256 = self._digests
+        md5, sha1, sha256 = (_array(digests, width) for digests, width in zip(self._digests, (16, 20, 32), strict=True))
+        quality = np.full((len(self._images), len(conventions)), -1, dtype=np.int32)
+        for row, outcome in framed:
+            quality[row] = outcome.quality
         return Fingerprints(
             md5=md5,
             sha1=sha1,
@@ -116,13 +121,14 @@ class _Columns:
             frame_row=np.repeat(
                 np.array([row for row, _ in framed], dtype=np.int64), np.array([outcome.frames for _, outcome in framed], dtype=np.int64)
             ),
-            quality=self._quality,
+            quality=quality.min(axis=1, initial=100) if conventions else np.full(len(self._images), -1, dtype=np.int32),
+            qualities={name: quality[:, place] for place, name in enumerate(conventions)},
         )
 
 
-def _bytes(digest: hashlib._Hash) -> NDArray[np.uint8]:
-    """Return a digest as an array."""
-    return np.frombuffer(digest.digest(), dtype=np.uint8)
+def _array(digests: list[bytes], width: int) -> NDArray[np.uint8]:
+    """Return digests as an array, (n, width)."""
+    return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, width)
 
 
 def _codes(outcomes: list[Outcome], place: int) -> NDArray[np.uint8]:
@@ -134,7 +140,7 @@ def _codes(outcomes: list[Outcome], place: int) -> NDArray[np.uint8]:
     return np.frombuffer(b"".join(parts), dtype=np.uint8).reshape(-1, 8, 32)
 
 
-def _slices(images: Sequence[bytes | None], reasons: Sequence[str]) -> Iterator[list[int]]:
+def _slices(images: Sequence[Stored | None], reasons: Sequence[str]) -> Iterator[list[int]]:
     """Yield runs of rows whose pictures together fit into the shared memory."""
     rows: list[int] = []
     held = 0

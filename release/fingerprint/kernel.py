@@ -1,16 +1,15 @@
-"""The numeric core of PDQ in compiled code: blur and decimation, cosine transform, median, bits, quality.
+"""From 64 x 64 samples to the bits of PDQ, in compiled code: cosine transform, medians, eight forms, quality.
 
-Determinism: no fast-math, a fixed order of every sum, so that one build of this code gives one result everywhere. The
-cosine transform keeps the reference's single precision and its order of additions, because a coefficient that ties with the
-median is decided by the last bit.
+The cosine transform keeps the reference's single precision and its order of additions, because a coefficient that ties with
+the median is decided by the last bit. The mirrored and turned forms come from the same coefficients by changes of sign and
+by transposition.
 
-Source of the algorithm: facebook/ThreatExchange, pdq/cpp/hashing and pdq/cpp/downscaling.
+Source of the algorithm: facebook/ThreatExchange, pdq/cpp/hashing.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +17,8 @@ from numpy.typing import NDArray
 from release.fingerprint.compiled import compiled
 
 Floats = NDArray[np.float32]
+Keys = NDArray[np.uint32]
 Pixels = NDArray[np.uint8]
-
-RED, GREEN, BLUE = 0.299, 0.587, 0.114
-"""Weights of luma (ITU-R BT.601), as PDQ uses them."""
 
 
 def _cosines() -> Floats:
@@ -36,51 +33,25 @@ COSINES_ACROSS = np.ascontiguousarray(COSINES.T)
 
 
 @compiled
-def samples(pixels: Pixels, down: tuple[Any, Any], across: tuple[Any, Any]) -> Floats:
-    """Return the 64 x 64 blurred samples of `pixels` (rows, columns, 1 or 3) uint8; `down`, `across`: (index, weight)."""
-    rows_index, rows_weight = down
-    columns_index, columns_weight = across
-    columns, channels = pixels.shape[1], pixels.shape[2]
-    flat = pixels.reshape(pixels.shape[0], columns * channels)
-    line = np.empty(columns * channels, dtype=np.float32)
-    luma = np.empty(columns, dtype=np.float32)
-    out = np.empty((64, 64), dtype=np.float32)
-    for i in range(64):
-        line[:] = 0.0
-        for tap in range(rows_index.shape[1]):
-            weight = rows_weight[i, tap]
-            if weight != 0.0:
-                row = flat[rows_index[i, tap]]
-                for x in range(line.shape[0]):
-                    line[x] += weight * np.float32(row[x])
-        if channels == 3:
-            for x in range(columns):
-                luma[x] = np.float32(RED * line[3 * x] + GREEN * line[3 * x + 1] + BLUE * line[3 * x + 2])
-        else:
-            luma[:] = line
-        for j in range(64):
-            total = np.float32(0.0)
-            for tap in range(columns_index.shape[1]):
-                total += columns_weight[j, tap] * luma[columns_index[j, tap]]
-            out[i, j] = total
-    return out
-
-
-@compiled
 def transform(blurred: Floats, cosines: Floats, across: Floats) -> Floats:
     """Return coefficients 1 to 16 of the cosine transform along both axes, (16, 16), from (64, 64) samples."""
     half = np.zeros((16, 64), dtype=np.float32)
-    for i in range(16):
-        for k in range(64):
-            weight = cosines[i, k]
-            for j in range(64):
-                half[i, j] += weight * blurred[k, j]
     out = np.zeros((16, 16), dtype=np.float32)
     for i in range(16):
-        for k in range(64):
-            value = half[i, k]
+        for k in range(0, 64, 4):
+            a, b, c, d = cosines[i, k], cosines[i, k + 1], cosines[i, k + 2], cosines[i, k + 3]
+            for j in range(64):
+                total = half[i, j] + a * blurred[k, j]
+                total += b * blurred[k + 1, j]
+                total += c * blurred[k + 2, j]
+                half[i, j] = total + d * blurred[k + 3, j]
+        for k in range(0, 64, 4):
+            a, b, c, d = half[i, k], half[i, k + 1], half[i, k + 2], half[i, k + 3]
             for j in range(16):
-                out[i, j] += value * across[k, j]
+                total = out[i, j] + a * across[k, j]
+                total += b * across[k + 1, j]
+                total += c * across[k + 2, j]
+                out[i, j] = total + d * across[k + 3, j]
     return out
 
 
@@ -99,66 +70,82 @@ def quality(blurred: Floats) -> int:
 
 
 @compiled
+def _ranked(coefficients: Floats, even_rows: bool, even_columns: bool) -> Keys:
+    """Return (256,) whole numbers in the order of the coefficients, the sign of even rows and, or, even columns changed."""
+    bits = coefficients.reshape(256).view(np.uint32)
+    keys = np.empty(256, dtype=np.uint32)
+    for at in range(256):
+        row, column = at >> 4, at & 15
+        turn = (even_rows and row % 2 == 0) != (even_columns and column % 2 == 0)
+        word = bits[at] ^ np.uint32(0x80000000 if turn else 0)
+        if word == np.uint32(0x80000000):  # minus zero ranks with zero
+            word = np.uint32(0)
+        keys[at] = ~word if word >> 31 else word | np.uint32(0x80000000)
+    return keys
+
+
+@compiled
+def _at_most(keys: Keys, bound: int) -> np.int32:
+    """Return how many keys do not exceed `bound`."""
+    count = np.int32(0)
+    limit = np.uint32(bound)
+    for at in range(256):
+        count += np.int32(keys[at] <= limit)
+    return count
+
+
+@compiled
+def _median(keys: Keys) -> int:
+    """Return the 128th key from below, found bit by bit."""
+    low = 0
+    for bit in range(31, -1, -1):
+        if _at_most(keys, low + (1 << bit) - 1) < 128:
+            low += 1 << bit
+    return low
+
+
+@compiled
 def margin(coefficients: Floats) -> float:
     """Return how far the coefficients just above and at the median lie apart: below it, an error may swap two bits."""
-    ranked = np.sort(coefficients.ravel())
-    return float(ranked[128] - ranked[127])
+    keys = _ranked(coefficients, False, False)  # noqa: FBT003
+    median = _median(keys)
+    if _at_most(keys, median) > 128:
+        return 0.0
+    below, above = -np.inf, np.inf
+    flat = coefficients.reshape(256)
+    for at in range(256):
+        if keys[at] > median:
+            above = min(above, flat[at])
+        else:
+            below = max(below, flat[at])
+    return above - below
 
 
 @compiled
-def _signed(coefficients: Floats, by_row: bool, by_column: bool) -> Floats:
-    """Return the coefficients of the mirrored picture: even rows and, or, even columns change their sign."""
-    out = coefficients.copy()
-    for i in range(16):
-        for j in range(16):
-            if (by_row and i % 2 == 0) != (by_column and j % 2 == 0):
-                out[i, j] = -out[i, j]
-    return out
-
-
-@compiled
-def _write_bits(signed: Floats, straight: Pixels, turned: Pixels) -> None:
+def _write_bits(keys: Keys, straight: Pixels, turned: Pixels) -> None:
     """Set bit 16 * i + j, counted from the end of the hash, where a coefficient exceeds the median; `turned`: transposed."""
-    median = np.sort(signed.ravel())[127]
+    median = _median(keys)
     for i in range(16):
         for j in range(16):
-            if signed[i, j] > median:
+            if keys[16 * i + j] > median:
                 bit, other = 16 * i + j, 16 * j + i
                 straight[31 - bit // 8] |= np.uint8(1 << (bit % 8))
                 turned[31 - other // 8] |= np.uint8(1 << (other % 8))
 
 
 @compiled
-def forms(coefficients: Floats) -> Pixels:
-    """Return the eight dihedral hashes, (8, 32) uint8, in the order of `pdq.FORMS`."""
-    out = np.zeros((8, 32), dtype=np.uint8)
-    _write_bits(coefficients, out[0], out[6])
-    _write_bits(_signed(coefficients, False, True), out[5], out[1])  # noqa: FBT003
-    _write_bits(_signed(coefficients, True, True), out[2], out[7])  # noqa: FBT003
-    _write_bits(_signed(coefficients, True, False), out[4], out[3])  # noqa: FBT003
-    return out
+def forms(coefficients: Floats, out: Pixels) -> None:
+    """Set the eight dihedral hashes, (8, 32) uint8, in the order of `pdq.FORMS`."""
+    out[:] = 0
+    _write_bits(_ranked(coefficients, False, False), out[0], out[6])  # noqa: FBT003
+    _write_bits(_ranked(coefficients, False, True), out[5], out[1])  # noqa: FBT003
+    _write_bits(_ranked(coefficients, True, True), out[2], out[7])  # noqa: FBT003
+    _write_bits(_ranked(coefficients, True, False), out[4], out[3])  # noqa: FBT003
 
 
 @compiled
-def box_down(lines: Floats, width: int) -> Floats:
-    """Return `lines` after one box filter along the first axis, added up in the reference's order, single precision."""
-    length, columns = lines.shape
-    out = np.empty_like(lines)
-    total = np.zeros(columns, dtype=np.float32)
-    right = (width + 2) // 2 - 1
-    held = 0
-    for at in range(-right, length):
-        entering, leaving = at + right, at + right - width
-        if entering < length:
-            for x in range(columns):
-                total[x] += lines[entering, x]
-            held += 1
-        if leaving >= 0:
-            for x in range(columns):
-                total[x] -= lines[leaving, x]
-            held -= 1
-        if at >= 0:
-            share = np.float32(held)
-            for x in range(columns):
-                out[at, x] = total[x] / share
-    return out
+def finish(blurred: Floats, cosines: Floats, across: Floats, out: Pixels) -> tuple[int, float]:
+    """Set the eight hashes of (64, 64) samples and return their quality and their margin."""
+    coefficients = transform(blurred, cosines, across)
+    forms(coefficients, out)
+    return quality(blurred), margin(coefficients)

@@ -1,8 +1,8 @@
 """PDQ: a 256-bit perceptual hash of a picture, its eight dihedral forms, its quality, under three resize conventions.
 
-Fast path: only the 64 x 64 samples that count are computed. The reference adds up running sums in single precision over the
-whole picture, and its rounding errors decide bits where a coefficient ties with the median. So where the fast path finds
-such a near tie, the picture is blurred again, in full and in the reference's order.
+Fast path: only the 64 x 64 samples that count are computed, for all conventions in one pass over the pixels. The reference
+adds up running sums in single precision over the whole picture, and its rounding errors decide bits where a coefficient ties
+with the median. So where the fast path finds such a near tie, the picture is blurred again, in full and in the reference's order.
 
 Source of the algorithm: facebook/ThreatExchange, pdq/cpp (conventions `full`, `nearest-512`) and pdq/python (`thumbnail-512`).
 """
@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from release.fingerprint import kernel
+from release.fingerprint import blur, kernel
 from release.fingerprint.columns import FULL, NEAREST, THUMBNAIL
-from release.fingerprint.taps import NEAREST_SIDE, Taps, nearest_taps, taps, thumbnail_size, thumbnail_taps, window
+from release.fingerprint.reference import Reference
+from release.fingerprint.schedule import LINES, NOTHING, Axis, axes
+from release.fingerprint.taps import NEAREST_SIDE, SIDE
 
 FORMS = ("identity", "rotate-90", "rotate-180", "rotate-270", "mirror-rows", "mirror-columns", "transpose", "anti-transpose")
 """The eight dihedral forms in the order of every (8, 32) array: the names and the order of the reference."""
@@ -28,7 +30,70 @@ MINIMUM_SIDE = 5
 NEAR_TIE = 1e-3
 """Coefficients closer to each other than this at the median may change places by the reference's rounding errors."""
 
+KEPT_COLUMNS = 4096
+"""Room for the sums of pictures up to this wide is kept from one picture to the next."""
+
 Forms = NDArray[np.uint8]
+Qualities = NDArray[np.int32]
+Pixels = NDArray[np.uint8] | NDArray[np.uint32]
+_MOST = 3  # conventions, whose schedules compiled code takes together
+
+
+class Hasher:
+    """Hashes picture after picture in the same room; not for two threads at once.
+
+    Pictures are (rows, columns) uint8 grey, (rows, columns, 3) uint8 RGB, or (rows, columns) uint32 RGBX with red in the lowest byte.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = tuple(names)
+        self._room = np.empty((len(self.names) * SIDE + LINES) * KEPT_COLUMNS, np.float32)
+        self._samples = np.empty((SIDE, SIDE), np.float32)
+        self._reference = Reference()
+
+    def hash(self, pixels: Pixels) -> tuple[Forms, Qualities]:
+        """Return the eight forms, (conventions, 8, 32) uint8, and the quality, (conventions,) int32, under each convention.
+
+        Once a side exceeds 512, `nearest-512` brings both sides to 512 by nearest neighbour, and `thumbnail-512` the longer one by
+        Pillow's bicubic thumbnail of the decoded pixels; smaller pictures are the same under all three. The thumbnail is folded
+        into the blur without its rounding to whole grey levels, which moved 20 of 186 hashes of quality >= 50 by 2 or 4 bits.
+        """
+        rows, columns = pixels.shape[:2]
+        codes = np.zeros((len(self.names), 8, 32), np.uint8)
+        quality = np.zeros(len(self.names), np.int32)
+        large = max(rows, columns) > NEAREST_SIDE
+        names = self.names if large else (FULL,)
+        steps = tuple(axes(rows, columns, name) for name in names)
+        sums = self._down(pixels, steps)
+        for at, name in enumerate(names):
+            if min(rows, columns) >= MINIMUM_SIDE or name == NEAREST:
+                blur.across(sums[at], steps[at][1].across, self._samples)
+                quality[at] = self._finish(pixels, name, codes[at])
+        if not large:
+            codes[1:], quality[1:] = codes[0], quality[0]
+        return codes, quality
+
+    def _down(self, pixels: Pixels, steps: tuple[tuple[Axis, Axis], ...]) -> NDArray[np.float32]:
+        """Return the samples down the picture, (conventions, 64, columns)."""
+        columns = pixels.shape[1]
+        room = self._room if columns <= KEPT_COLUMNS else np.empty((len(steps) * SIDE + LINES) * columns, np.float32)
+        four = room[: LINES * columns].reshape(LINES, columns)
+        sums = room[LINES * columns : (LINES + len(steps) * SIDE) * columns].reshape(len(steps), SIDE, columns)
+        schedules = (*(down.down for down, _ in steps), *(NOTHING for _ in range(_MOST - len(steps))))
+        flat = _readable(pixels)
+        if pixels.ndim == 2 and pixels.dtype == np.uint8:
+            blur.down_grey(flat, schedules, sums)
+        else:
+            blur.down_colour(flat, schedules, sums, four)
+        return sums
+
+    def _finish(self, pixels: Pixels, name: str, codes: Forms) -> int:
+        """Set the eight forms of the samples in hand, made anew in the reference's order where a near tie asks for it."""
+        quality, margin = kernel.finish(self._samples, kernel.COSINES, kernel.COSINES_ACROSS, codes)
+        if margin < NEAR_TIE:
+            samples = self._reference.samples(_resized(_solid(pixels), name))
+            quality, _ = kernel.finish(samples, kernel.COSINES, kernel.COSINES_ACROSS, codes)
+        return int(quality)
 
 
 def hash_array(pixels: NDArray[np.uint8]) -> tuple[bytes, int]:
@@ -39,92 +104,46 @@ def hash_array(pixels: NDArray[np.uint8]) -> tuple[bytes, int]:
 
 def dihedral(pixels: NDArray[np.uint8], convention: str = FULL) -> tuple[Forms, int]:
     """Return the eight forms, (8, 32) uint8, and the quality of `pixels` under one resize convention."""
-    return conventions(pixels, (convention,))[convention]
+    codes, quality = Hasher((convention,)).hash(pixels)
+    return codes[0], int(quality[0])
 
 
 def conventions(pixels: NDArray[np.uint8], names: Iterable[str]) -> dict[str, tuple[Forms, int]]:
-    """Return forms and quality under each convention; they are computed once where the conventions agree.
-
-    Once a side exceeds 512, `nearest-512` brings both sides to 512 by nearest neighbour, and `thumbnail-512` the longer one by
-    Pillow's bicubic thumbnail of the decoded pixels; smaller pictures are the same under all three. The thumbnail is folded
-    into the blur without its rounding to whole grey levels, which moved 20 of 186 hashes of quality >= 50 by 2 or 4 bits.
-    """
-    solid = np.ascontiguousarray(pixels if pixels.ndim == 3 else pixels[:, :, None]).view()
-    solid.flags.writeable = False  # decoders give arrays of both kinds; compiled code takes them for two types
-    large = max(solid.shape[:2]) > NEAREST_SIDE
-    done: dict[str, tuple[Forms, int]] = {}
-    for name in names:
-        key = name if large else FULL
-        if key not in done:
-            done[key] = _hash(solid, key)
-        done[name] = done[key]
-    return {name: done[name] for name in names}
+    """Return forms and quality under each convention."""
+    hasher = Hasher(names)
+    codes, quality = hasher.hash(pixels)
+    return {name: (codes[at], int(quality[at])) for at, name in enumerate(hasher.names)}
 
 
-def _hash(pixels: NDArray[np.uint8], convention: str) -> tuple[Forms, int]:
-    """Return forms and quality of a (rows, columns, channels) picture whose convention applies."""
-    rows, columns = pixels.shape[:2]
-    if min(rows, columns) < MINIMUM_SIDE and convention != NEAREST:
-        return np.zeros((8, 32), dtype=np.uint8), 0
-    down, across = _operators(rows, columns, convention)
-    blurred = kernel.samples(pixels, _pair(down), _pair(across))
-    coefficients = kernel.transform(blurred, kernel.COSINES, kernel.COSINES_ACROSS)
-    if kernel.margin(coefficients) < NEAR_TIE:
-        blurred = _reference_samples(_resized(pixels, convention))
-        coefficients = kernel.transform(blurred, kernel.COSINES, kernel.COSINES_ACROSS)
-    return kernel.forms(coefficients), int(kernel.quality(blurred))
+def _readable(pixels: Pixels) -> NDArray[np.generic]:
+    """Return pixels line by line as compiled code takes them: decoders give arrays of several kinds, of which it knows one."""
+    flat = np.ascontiguousarray(pixels).reshape(pixels.shape[0], -1)
+    flat.flags.writeable = False
+    return flat
 
 
-def _operators(rows: int, columns: int, convention: str) -> tuple[Taps, Taps]:
-    """Return the operators down and across a picture, resizing included."""
-    if convention == NEAREST:
-        return nearest_taps(rows), nearest_taps(columns)
-    if convention == THUMBNAIL:
-        small = thumbnail_size(rows, columns)
-        return thumbnail_taps(rows, small[0]), thumbnail_taps(columns, small[1])
-    return taps(rows), taps(columns)
+def _solid(pixels: Pixels) -> NDArray[np.uint8]:
+    """Return RGBX as RGB, and everything else as it is."""
+    if pixels.dtype == np.uint8:
+        return np.ascontiguousarray(pixels, np.uint8)
+    return np.ascontiguousarray(pixels.view(np.uint8).reshape(*pixels.shape, 4)[:, :, :3])
 
 
 def _resized(pixels: NDArray[np.uint8], convention: str) -> NDArray[np.uint8]:
     """Return the picture as the convention resizes it."""
-    if convention == THUMBNAIL:
-        return _thumbnail(pixels)
-    return _nearest(pixels) if convention == NEAREST else pixels
-
-
-def _pair(operator: Taps) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the operator as compiled code takes it."""
-    return operator.index, operator.weight
+    if max(pixels.shape[:2]) <= NEAREST_SIDE or convention == FULL:
+        return pixels
+    return _thumbnail(pixels) if convention == THUMBNAIL else _nearest(pixels)
 
 
 def _thumbnail(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the picture as Pillow's thumbnail of at most 512 x 512."""
-    image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0])
+    image = Image.fromarray(pixels)
     image.thumbnail((NEAREST_SIDE, NEAREST_SIDE))
-    small = np.asarray(image)
-    return np.ascontiguousarray(small if small.ndim == 3 else small[:, :, None])
+    return np.asarray(image)
 
 
 def _nearest(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the picture at 512 x 512 by nearest neighbour."""
     rows, columns = (np.arange(NEAREST_SIDE) * side // NEAREST_SIDE for side in pixels.shape[:2])
     return np.ascontiguousarray(pixels[np.ix_(rows, columns)])
-
-
-def _reference_samples(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the 64 x 64 samples by blurring every pixel, each sum in the reference's order."""
-    rows, columns = pixels.shape[:2]
-    lines = _luma(pixels)
-    for _ in range(2):
-        lines = np.ascontiguousarray(kernel.box_down(np.ascontiguousarray(lines.T), window(columns)).T)
-        lines = kernel.box_down(lines, window(rows))
-    down, across = ((2 * np.arange(64) + 1) * side // 128 for side in (rows, columns))
-    return np.ascontiguousarray(lines[np.ix_(down, across)])
-
-
-def _luma(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return luma in single precision, rounded once from double precision."""
-    if pixels.shape[2] == 1:
-        return pixels[:, :, 0].astype(np.float32)
-    red, green, blue = (pixels[:, :, channel].astype(np.float64) for channel in range(3))
-    return (red * kernel.RED + green * kernel.GREEN + blue * kernel.BLUE).astype(np.float32)
