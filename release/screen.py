@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,7 +29,7 @@ from release import receipt, store
 from release.account import Judgement, Tally, add_up, judge
 from release.canary import canary_batch
 from release.errors import ScreeningError
-from release.fingerprint import CONVENTIONS, Fingerprinter, Fingerprints
+from release.fingerprint import CONVENTIONS, Fingerprinter, Fingerprints, Stored
 from release.ledger import Ledger, fingerprint_arrays
 from release.lists import ListStore
 from release.lists.urls import host
@@ -258,13 +259,22 @@ def conventions_of(steps: Sequence[Step]) -> tuple[str, ...]:
     return tuple(convention for convention in CONVENTIONS if convention in used)
 
 
-def image_bytes(batch: pa.RecordBatch, column: str | None) -> list[bytes | None]:
-    """Return the stored image bytes of each row; None where there is no image or no image column."""
+def image_bytes(batch: pa.RecordBatch, column: str | None) -> list[Stored | None]:
+    """Return the stored image bytes of each row, where they lie in the batch; None where there is no image or no image column."""
     if column is None:
         return [None] * batch.num_rows
     values = batch.column(column)
-    images: list[bytes | None] = (values.field("bytes") if pa.types.is_struct(values.type) else values).to_pylist()
-    return images
+    if pa.types.is_struct(values.type):
+        values = values.field("bytes")
+    widths = {pa.binary(): np.int32, pa.large_binary(): np.int64}
+    if values.type not in widths or values.buffers()[2] is None:
+        copied: list[Stored | None] = values.to_pylist()
+        return copied
+    _, places, data = values.buffers()
+    ends = np.frombuffer(places, widths[values.type], len(values) + 1 + values.offset)[values.offset :].tolist()
+    whole = memoryview(data).cast("B")
+    there = values.is_valid().to_pylist() if values.null_count else repeat(True)  # noqa: FBT003
+    return [whole[start:end] if valid else None for start, end, valid in zip(ends, ends[1:], there, strict=False)]
 
 
 def known_digests(prints: Fingerprints, schema: pa.Schema, column: str | None) -> dict[str, list[bytes | None]]:

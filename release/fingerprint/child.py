@@ -121,7 +121,7 @@ class _Decoder:
         try:
             picture = Picture(data, self._job, self._room)
             for view in picture.views():
-                code, value = self._hasher.hash(view.pixels)
+                code, value = self._hasher.hash(view.pixels, exact=view.exact)
                 codes.append(code)
                 if view.counts:
                     quality.append(value)

@@ -52,7 +52,8 @@ _JPEG_START = b"\xff\xd8\xff"
 _SEVERAL_PICTURES = b"MPF\0"  # begins the segment that lists the further pictures of a JPEG file
 _APP2, _START_OF_SCAN = 0xE2, 0xDA
 _SEGMENTS = frozenset({*range(0xC0, 0xC8), *range(0xC9, 0xD0), 0xDB, 0xDD, *range(0xE0, 0xF0), 0xFE})  # that have a length
-_DIRECT = frozenset({"Gray", "GRAY", "YCbCr", "RGB"})
+_GREY = frozenset({"Gray", "GRAY"})
+_DIRECT = _GREY | {"YCbCr", "RGB"}
 
 KEPT_BYTES = 16 << 20
 """Room for pixels that is kept: memory that is touched for the first time makes a decoder half as fast again."""
@@ -60,10 +61,17 @@ KEPT_BYTES = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One picture to hash: pixels as `pdq.Hasher` takes them, valid until the next are asked for; whether it counts for quality."""
+    """One picture to hash.
+
+    Attributes:
+        pixels: as `pdq.Hasher` takes them, valid until the next are asked for.
+        counts: whether it counts for the row's quality.
+        exact: whether luma is what the reference computes, or a grey plane that differs from it by clipping and rounding.
+    """
 
     pixels: NDArray[np.uint8] | NDArray[np.uint32]
     counts: bool
+    exact: bool = True
 
 
 class Room:
@@ -106,7 +114,7 @@ class Picture:
             if space in _DIRECT:
                 pixels = self._jpeg()
                 if pixels is not None:
-                    yield View(pixels, counts=True)
+                    yield View(pixels, counts=True, exact=self._room.colour or space in _GREY)
                     if _has_several(self._data):
                         yield from self._pillow(first=1)
                     return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import mmap
 import os
 import select
 import signal
@@ -48,7 +47,6 @@ class Decoder:
         self._heavy = False  # a picture of unusual weight lies in the shared memory
         os.ftruncate(self._shared, self._window)
         os.ftruncate(self._progress, PAGE)
-        self._begun = mmap.mmap(self._progress, PAGE)
         self._inbox = Inbox(len(conventions))
 
     def start(self) -> None:
@@ -95,7 +93,6 @@ class Decoder:
         """End the process and give the shared memory back."""
         self.stop()
         if self._shared >= 0:
-            self._begun.close()
             os.close(self._shared)
             os.close(self._progress)
             self._shared = self._progress = -1
@@ -157,7 +154,7 @@ class Decoder:
         if self._process is None or self._process.poll() is not None:
             self.stop()
             self.start()
-        PROGRESS.pack_into(self._begun, 0, 0)
+        os.pwrite(self._progress, PROGRESS.pack(0), 0)
         message = bytearray(COUNT.pack(len(places)))
         for place in places:
             message += PLACE.pack(*place)
@@ -167,9 +164,9 @@ class Decoder:
             return  # it died just now: the next answer that is awaited will show it
 
     def _done(self) -> int:
-        """Return how many pictures of the request the process has begun."""
-        (begun,) = PROGRESS.unpack_from(self._begun)
-        return int(begun)
+        """Return how many pictures of the request the process has begun; read, not mapped: it might cut its memory off."""
+        said = os.pread(self._progress, PROGRESS.size, 0)
+        return int(PROGRESS.unpack(said)[0]) if len(said) == PROGRESS.size else 0
 
     def _collect(self, todo: Sequence[int], outcomes: list[Outcome | None]) -> int:
         """Take answers until all are there, or the process died or is hanging, and return how many came."""

@@ -51,12 +51,16 @@ class Hasher:
         self._samples = np.empty((SIDE, SIDE), np.float32)
         self._reference = Reference()
 
-    def hash(self, pixels: Pixels) -> tuple[Forms, Qualities]:
+    def hash(self, pixels: Pixels, *, exact: bool = True) -> tuple[Forms, Qualities]:
         """Return the eight forms, (conventions, 8, 32) uint8, and the quality, (conventions,) int32, under each convention.
 
         Once a side exceeds 512, `nearest-512` brings both sides to 512 by nearest neighbour, and `thumbnail-512` the longer one by
         Pillow's bicubic thumbnail of the decoded pixels; smaller pictures are the same under all three. The thumbnail is folded
         into the blur without its rounding to whole grey levels, which moved 20 of 186 hashes of quality >= 50 by 2 or 4 bits.
+
+        Args:
+            pixels: the picture.
+            exact: whether ties are to be decided by the reference's rounding errors, which has no sense where luma itself is not its own.
         """
         rows, columns = pixels.shape[:2]
         codes = np.zeros((len(self.names), 8, 32), np.uint8)
@@ -68,7 +72,9 @@ class Hasher:
         for at, name in enumerate(names):
             if min(rows, columns) >= MINIMUM_SIDE or name == NEAREST:
                 blur.across(sums[at], steps[at][1].across, self._samples)
-                quality[at] = self._finish(pixels, name, codes[at])
+                quality[at], margin = kernel.finish(self._samples, kernel.COSINES, kernel.COSINES_ACROSS, codes[at])
+                if exact and margin < NEAR_TIE:
+                    quality[at] = self._again(pixels, name, codes[at])
         if not large:
             codes[1:], quality[1:] = codes[0], quality[0]
         return codes, quality
@@ -87,12 +93,10 @@ class Hasher:
             blur.down_colour(flat, schedules, sums, four)
         return sums
 
-    def _finish(self, pixels: Pixels, name: str, codes: Forms) -> int:
-        """Set the eight forms of the samples in hand, made anew in the reference's order where a near tie asks for it."""
-        quality, margin = kernel.finish(self._samples, kernel.COSINES, kernel.COSINES_ACROSS, codes)
-        if margin < NEAR_TIE:
-            samples = self._reference.samples(_resized(_solid(pixels), name))
-            quality, _ = kernel.finish(samples, kernel.COSINES, kernel.COSINES_ACROSS, codes)
+    def _again(self, pixels: Pixels, name: str, codes: Forms) -> int:
+        """Set the eight forms anew, all sums in the reference's order, and return the quality."""
+        samples = self._reference.samples(_resized(_solid(pixels), name))
+        quality, _ = kernel.finish(samples, kernel.COSINES, kernel.COSINES_ACROSS, codes)
         return int(quality)
 
 
