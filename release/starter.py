@@ -63,7 +63,7 @@ lists = ["known-digests"]
 name = "near-copies"
 kind = "near-hash"         # the same picture in other bytes
 lists = ["known-pdq"]
-distance = 31              # of 256 bits
+distance = 31              # of 256 bits; pictures with too little detail are left out: low_quality = "keep" lets them stay, counted
 
 [keys]
 institution = "keys/institution.pem"    # signs attestations, candidates and releases

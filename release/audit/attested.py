@@ -35,6 +35,12 @@ def looked_at(step: FilterStep) -> Looked:
     return Looked(step.covers, step.conventions)
 
 
+def low_quality(step: FilterStep) -> Pixels | None:
+    """Return the parameters of a step that looks at the quality of pictures, or None of any other."""
+    parsed = _parsed(step)
+    return parsed if isinstance(parsed, Pixels) else None
+
+
 def contradictions(steps: Sequence[FilterStep]) -> Iterator[str]:
     """Yield where attestations are not such as their own kinds and parameters would make them."""
     for step in steps:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
-from audit_logs.statement import Claim
+from audit_logs.statement import Claim, FilterStep
 from release.audit import claims
-from release.audit.attested import looked_at
+from release.audit.attested import looked_at, low_quality
 from release.audit.candidate import Examined
 from release.audit.evidence_tables import batches
 from release.evidence import OpenedTier
 from release.fingerprint import CONVENTIONS, DECODER, Fingerprints
 from release.ledger import fingerprint_arrays, fingerprint_fields, kept_schema
 from release.lists.urls import host
+from release.steps.near_hash import KEEP
 
 UNABLE: Final = frozenset({"too-large", "frames", "pixels", "memory", "timeout", "crashed"})
 """Reasons that speak of this machine's limits, not of the picture."""
@@ -41,6 +42,7 @@ class Comparison:
         self._bits = 0 if all(step.decoder in ("", DECODER) for step in case.steps) else OTHER_DECODER_BITS
         self._pixels = any(one.covers == "pixels" for one in looked)
         self._wrong = self._unable = self._count = 0
+        self._low = LowQuality(case.steps)
 
     def take(self, batch: pa.RecordBatch, prints: Fingerprints) -> None:
         """Compare the next rows with their sealed fingerprints and links.
@@ -50,6 +52,7 @@ class Comparison:
         """
         sealed = self._rows.take(batch.num_rows)
         self._count += batch.num_rows
+        self._low.take(prints)
         if sealed.num_rows != batch.num_rows:
             self._wrong += batch.num_rows - sealed.num_rows
             return
@@ -85,6 +88,9 @@ class Comparison:
         wrong = self._wrong + self._rows.take_rest()
         if wrong:
             return claims.refuted(claims.FINGERPRINTS, f"{wrong} rows have other fingerprints or links than those that were sealed")
+        told = self._low.faults() if not (self._bits or self._unable) else []
+        if told:
+            return claims.refuted(claims.FINGERPRINTS, "; ".join(told))
         if self._image is None:
             links = f"; the sealed links of all {self._count} published rows are theirs" if self._url else ""
             return claims.not_checkable(claims.FINGERPRINTS, f"the release has no images, so no fingerprint was sealed{links}")
@@ -93,6 +99,30 @@ class Comparison:
         return claims.confirmed(
             claims.FINGERPRINTS, f"those of all {self._count} published rows, made anew from their bytes, are the sealed ones"
         )
+
+
+class LowQuality:
+    """Counts the published rows whose picture has too little detail by the measure of each step that looks at it."""
+
+    def __init__(self, steps: Sequence[FilterStep]) -> None:
+        self._steps = steps
+        self._judged = [(step, parameters) for step in steps if (parameters := low_quality(step)) is not None]
+        self._found = [0] * len(self._judged)
+
+    def take(self, prints: Fingerprints) -> None:
+        """Count the next rows."""
+        for at, (_, parameters) in enumerate(self._judged):
+            if prints.pdq.keys() >= set(parameters.conventions):
+                self._found[at] += int(parameters.low(prints).sum())
+
+    def faults(self) -> list[str]:
+        """Return which steps kept other numbers of such rows than they may have: what later steps took can only make them more."""
+        said = []
+        for (step, parameters), found in zip(self._judged, self._found, strict=True):
+            later = sum(other.removed + other.unscreenable for other in self._steps if other.step.order > step.step.order)
+            if not found <= step.kept_low_quality <= found + later or (step.kept_low_quality and parameters.low_quality != KEEP):
+                said.append(f"step {step.step.order} kept another number of rows at low quality than its attestation and parameters allow")
+        return said
 
 
 class _Rows:

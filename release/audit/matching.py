@@ -27,7 +27,11 @@ from release.screen import image_bytes
 from release.steps import REMOVED, UNSCREENABLE, Rows, Step, StepFactory, kinds
 from release.steps.exact_hash import KIND as EXACT
 from release.steps.exact_hash import NO_IMAGE
+from release.steps.near_hash import LOW_QUALITY
 from release.steps.url import KIND as URL
+
+_MATCHED = frozenset({NO_IMAGE, LOW_QUALITY})
+"""Reasons of rows to which a list was applied all the same, or could not be by anybody: a picture of low quality is matched like any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,7 @@ class Matching:
                 self._hits[hit] = None
             if not applied.way.canary:  # a text that is no link or digest is nothing that a list could hold, nor is an image without bytes
                 missed = np.flatnonzero(verdicts.status == UNSCREENABLE).tolist()
-                unmatched |= {row for row in missed if verdicts.reason[row] != NO_IMAGE}
+                unmatched |= {row for row in missed if verdicts.reason[row] not in _MATCHED}
         self.unable += len(unmatched)
         self.rows += whole.n
 

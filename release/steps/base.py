@@ -183,9 +183,9 @@ class Sheet:
         if self.status[row] == KEPT:
             self.status[row], self.reason[row] = UNSCREENABLE, reason
 
-    def verdicts(self, coverage: dict[str, int]) -> Verdicts:
+    def verdicts(self, coverage: dict[str, int], kept_low_quality: int = 0) -> Verdicts:
         """Return the finished verdicts."""
-        return Verdicts(self.status, self.reason, self.which_list, coverage)
+        return Verdicts(self.status, self.reason, self.which_list, coverage, kept_low_quality)
 
 
 def missed(step: str, which_list: str, what: str) -> StepError:

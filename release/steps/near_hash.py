@@ -6,6 +6,10 @@ other file formats, other compression, slight changes of colour or sharpness.
 It cannot find: crops (2 % off each side defeat PDQ about four times in five), frames and large overlays, turns by other
 angles, composites, or a picture that somebody changed in order not to be found. It may take pictures that merely look alike:
 a hit is a likeness, not a finding of what a picture shows.
+
+A picture with little detail (a blank page, a gradient, a drawing of few lines) has a hash that says little. It is matched like
+any other, and a match removes it. Without one the row is unscreenable, unless the plan keeps such rows: then they are counted.
+The quality that decides is the lowest over the row's frames, each as a viewer shows it, and over the step's own conventions.
 """
 
 from __future__ import annotations
@@ -19,29 +23,55 @@ from numpy.typing import NDArray
 from audit_logs.statement import SelfTest
 from release.canary import DISTANCES
 from release.errors import Fault
-from release.fingerprint import CONVENTIONS, DECODER
+from release.fingerprint import CONVENTIONS, DECODER, Fingerprints
 from release.lists import StoredList
 from release.match import NearIndex
 from release.plan import Columns, StepPlan
 from release.sections import Pattern, Range, Section
-from release.steps.base import Covers, Flags, Rows, Sheet, Verdicts, missed, need_column, of_type, usable_types
+from release.steps.base import KEPT, Covers, Flags, Rows, Sheet, Verdicts, missed, need_column, of_type, usable_types
 
 KIND = "near-hash"
 DISTANCE = 31
+QUALITY = 50
 NO_PIXELS = "no-pixels"
+LOW_QUALITY = "low-quality"
+UNSCREENABLE, KEEP = "unscreenable", "keep"
+ALL, IDENTITY = "all", "identity"
 _CONVENTION = Pattern("|".join(CONVENTIONS), "one of " + ", ".join(CONVENTIONS))
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """The largest distance in bits that still counts as a hit, and the resize conventions, in their fixed order."""
+    """What a plan tells a step of this kind.
 
-    distance: int
-    conventions: tuple[str, ...]
+    Attributes:
+        distance: the largest distance in bits that still counts as a hit.
+        conventions: the resize conventions, in their fixed order.
+        forms: which turned and mirrored forms of a picture are matched: `all` eight, or the picture as it is, `identity`.
+        quality: below it, 0 to 100, a picture has too little detail for its hash to say much.
+        low_quality: what becomes of such a row without a match: `unscreenable` or `keep`.
+    """
+
+    distance: int = DISTANCE
+    conventions: tuple[str, ...] = CONVENTIONS
+    forms: str = ALL
+    quality: int = QUALITY
+    low_quality: str = UNSCREENABLE
 
     def canonical(self) -> dict[str, object]:
         """Return the parameters as JSON values."""
-        return {"distance": self.distance, "conventions": list(self.conventions)}
+        return {
+            "distance": self.distance,
+            "conventions": list(self.conventions),
+            "forms": self.forms,
+            "quality": self.quality,
+            "low_quality": self.low_quality,
+        }
+
+    def low(self, prints: Fingerprints) -> Flags:
+        """Return which rows (n,) have a hash, and of too low a quality."""
+        lowest: NDArray[np.int32] = np.minimum.reduce([prints.qualities.get(convention, prints.quality) for convention in self.conventions])
+        return (lowest >= 0) & (lowest < self.quality)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +94,36 @@ class NearHash:
 
     def screen(self, rows: Rows, alive: Flags) -> Verdicts:
         """Return the verdicts on a batch: a hit in any frame is removed; without one, a row not decoded whole is unscreenable."""
-        prints = rows.fingerprints
-        frames = np.flatnonzero(alive[prints.frame_row])
-        owners = prints.frame_row[frames]
-        sheet, open_rows = Sheet.blank(rows.n), alive.copy()
+        prints, sheet = rows.fingerprints, Sheet.blank(rows.n)
         for used in self.lists:
-            hits = np.zeros(rows.n, np.bool_)
-            for convention in self.conventions:
-                waiting = open_rows[owners] & ~hits[owners]
-                if waiting.any():
-                    near = self.indexes[used.name].any_within(prints.pdq[convention][frames[waiting]], self.parameters.distance)
-                    hits[owners[waiting][near]] = True
-            sheet.remove(hits, used.name)
-            open_rows &= ~hits
+            sheet.remove(self._hits(used.name, prints, alive & (sheet.status == KEPT)), used.name)
         hashed = np.zeros(rows.n, np.bool_)
         hashed[prints.frame_row] = True
         for row, reason in enumerate(prints.reason):
             if reason or not hashed[row]:
                 sheet.cannot_screen(row, reason or NO_PIXELS)
-        return sheet.verdicts({f"pdq-{convention}": int((hashed & alive).sum()) for convention in self.conventions})
+        low = alive & (sheet.status == KEPT) & self.parameters.low(prints)
+        low[list(rows.problems)] = False  # they have a verdict already, whatever is said here
+        if self.parameters.low_quality == UNSCREENABLE:
+            for row in np.flatnonzero(low).tolist():
+                sheet.cannot_screen(row, LOW_QUALITY)
+            low[:] = False
+        coverage = {f"pdq-{convention}": int((hashed & alive).sum()) for convention in self.conventions}
+        return sheet.verdicts(coverage, kept_low_quality=int(low.sum()))
+
+    def _hits(self, name: str, prints: Fingerprints, waiting: Flags) -> Flags:
+        """Return which of the rows (n,) that wait for a verdict have a frame near an entry of a list."""
+        hits = np.zeros(len(waiting), np.bool_)
+        for convention in self.conventions:
+            frames = np.flatnonzero((waiting & ~hits)[prints.frame_row])
+            if len(frames):
+                near = self.indexes[name].any_within(self._matched(prints.pdq[convention][frames]), self.parameters.distance)
+                hits[prints.frame_row[frames[near]]] = True
+        return hits
+
+    def _matched(self, codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the forms that are matched, of all eight, (m, 8, 32)."""
+        return codes if self.parameters.forms == ALL else codes[:, :1]
 
     def self_test(self, canary: Rows) -> SelfTest:
         """Return that the canary's entries at 0, d/4, d/2, 3d/4 and d bits were found in every index, and none beyond d.
@@ -104,11 +145,11 @@ class NearHash:
         return SelfTest(planted=len(wanted) * lists, caught=len(wanted) * lists, beyond=len(past) * lists)
 
     def _forms(self, canary: Rows) -> NDArray[np.uint8]:
-        """Return the hashes of the canary's picture, (k, 32): all forms under all conventions."""
+        """Return the hashes of the canary's picture, (k, 32): all forms that are matched, under all conventions."""
         prints = canary.fingerprints
         if not len(prints.frame_row):
             raise missed(self.name, "any", "the canary's picture decoded")
-        return np.concatenate([prints.pdq[convention][0] for convention in self.conventions])
+        return np.concatenate([self._matched(prints.pdq[convention][:1])[0] for convention in self.conventions])
 
 
 class NearHashKind:
@@ -122,8 +163,12 @@ class NearHashKind:
         section = Section(table, where, faults)
         distance = section.integer("distance", Range(0, DISTANCES[-1]), DISTANCE)
         chosen = section.texts("conventions", CONVENTIONS, _CONVENTION)
+        forms = section.choice("forms", (ALL, IDENTITY), ALL)
+        quality = section.integer("quality", Range(0, 100), QUALITY)
+        low_quality = section.choice("low_quality", (UNSCREENABLE, KEEP), UNSCREENABLE)
         section.close()
-        return Parameters(distance, tuple(convention for convention in CONVENTIONS if convention in chosen))
+        conventions = tuple(convention for convention in CONVENTIONS if convention in chosen)
+        return Parameters(distance, conventions, forms, quality, low_quality)
 
     def build(self, plan: StepPlan, lists: tuple[StoredList, ...], columns: Columns) -> NearHash:
         """Return a step.

@@ -56,7 +56,8 @@ def test_defaults_are_filled_in(tmp_path: Path) -> None:
     assert (plan.build.row_group_rows, plan.build.shard_rows, plan.build.limits) == (128, 4096, Limits())
     assert plan.keys.log == tmp_path / "keys" / "log.pem"
     assert plan.lists.store == tmp_path / "lists"
-    assert plan.steps[1].parameters.canonical() == {"distance": 31, "conventions": ["full", "nearest-512", "thumbnail-512"]}
+    defaults = {"forms": "all", "quality": 50, "low_quality": "unscreenable"}
+    assert plan.steps[1].parameters.canonical() == {"distance": 31, "conventions": ["full", "nearest-512", "thumbnail-512"], **defaults}
     assert plan.columns.declared == {"md5": "hash"}
 
 

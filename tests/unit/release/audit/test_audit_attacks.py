@@ -114,7 +114,7 @@ def test_a_distance_of_nothing_does_not_bind_the_auditor(tmp_path: Path, distanc
     )
     told = matched(own_list(tmp_path, "pdq", "a5" * 32), batch, PICTURE, step).claim()
     assert told.result == "confirmed"
-    assert "distance 31, conventions full nearest-512 thumbnail-512" in told.detail
+    assert "distance 31, conventions full nearest-512 thumbnail-512, forms all" in told.detail
 
 
 def _nested(value: str) -> pa.RecordBatch:
@@ -180,7 +180,7 @@ def test_fingerprints_that_nobody_sealed_are_not_confirmed(tmp_path: Path) -> No
         assert compared.claim().result == expected
 
 
-NEAR = {"distance": 31, "conventions": ["full"]}
+NEAR = {"distance": 31, "conventions": ["full"], "forms": "all", "quality": 50, "low_quality": "unscreenable"}
 
 
 @pytest.mark.parametrize(
