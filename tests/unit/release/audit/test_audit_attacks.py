@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,8 +28,8 @@ from release.audit.fingerprints import Comparison
 from release.audit.matching import Hit, matching
 from release.audit.reperform import LIMITS
 from release.evidence import OpenedTier
-from release.fingerprint import CONVENTIONS, Fingerprinter, Fingerprints, pdq
-from release.ledger import kept_schema
+from release.fingerprint import CONVENTIONS, DECODER, Fingerprinter, Fingerprints, pdq
+from release.ledger import fingerprint_arrays, kept_schema
 from release.lists import ImportRequest, ListStore, StoredList
 from release.plan import Columns
 from release.screen import image_bytes
@@ -181,6 +182,54 @@ def test_fingerprints_that_nobody_sealed_are_not_confirmed(tmp_path: Path) -> No
 
 
 NEAR = {"distance": 31, "conventions": ["full"], "forms": "all", "quality": 50, "low_quality": "unscreenable"}
+
+
+def _blank() -> bytes:
+    """Return a picture with little in it."""
+    pixels = np.full((300, 300), 90, np.uint8)
+    pixels[100:180, 60:240] = 130
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("choice", "said", "taken_later", "sound"),
+    [
+        ("keep", 2, 0, True),
+        ("keep", 1, 0, False),
+        ("keep", 3, 0, False),
+        ("keep", 3, 1, True),
+        ("keep", 4, 1, False),
+        ("unscreenable", 0, 0, False),
+        ("unscreenable", 2, 0, False),
+    ],
+)
+def test_rows_kept_at_low_quality_are_counted_again(tmp_path: Path, choice: str, said: int, taken_later: int, sound: bool) -> None:
+    """Two published pictures have little in them: an attestation of fewer, of more, or of a plan that keeps none, is refuted."""
+    images = [{"bytes": data, "path": None} for data in (_blank(), photograph(), _blank())]
+    batch = pa.record_batch({"image": pa.array(images, IMAGE)})
+    step = attestation("near-hash", {**NEAR, "low_quality": choice}, "pixels", ("full",))
+    step.kept_low_quality, step.removed, step.unscreenable, step.decoder = said, 5, 5, DECODER
+    step.step.order = 1
+    later = attestation("url", {"tracking": []}, "declared")
+    later.removed, later.unscreenable = taken_later, 0
+    later.step.order = 2
+    prints = prints_of(batch, "image")
+    columns = fingerprint_arrays(replace(prints, pdq={"full": prints.pdq["full"]}), np.arange(3))
+    pq.write_table(pa.table(columns, kept_schema(("full",), ())), tmp_path / "kept.parquet")
+    compared = Comparison(
+        OpenedTier("rows", "0" * 64, bytes(32), {"kept": tmp_path / "kept.parquet"}), case_of(batch, PICTURE, step, later)
+    )
+    compared.take(batch, prints)
+    assert compared.claim().result == ("confirmed" if sound else "refuted")
+
+
+def test_a_row_kept_at_low_quality_counts_as_matched(tmp_path: Path) -> None:
+    """Auditors match at every quality; what a plan let stay does not keep them from saying that nothing is listed."""
+    batch = pa.record_batch({"image": pa.array([{"bytes": _blank(), "path": None}], IMAGE)})
+    made = matched(own_list(tmp_path, "pdq", "a5" * 32), batch, PICTURE)
+    assert (made.unable, made.hits, made.claim().result) == (0, (), "confirmed")
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
 from release.errors import ScreeningError
 from release.fingerprint import CONVENTIONS, DECODER, Fingerprinter, decoder
+from release.screen import image_bytes
 
 
 def bomb(rows: int, columns: int) -> bytes:
@@ -171,6 +173,79 @@ def test_decoder_killed_in_mid_batch_costs_at_most_one_row(prints: Fingerprinter
     assert len(made.frame_row) == 59
 
 
+def test_answers_that_died_with_the_decoder_are_asked_for_again(prints: Fingerprinter, studio: Any) -> None:
+    """Answers come many at a time; when the process dies, the picture that it had begun is named, and the ones before it are hashed anew."""
+    files = [studio.file(studio.image(seed, 60, 60)) for seed in range(30)]
+    slow = bomb(20000, 20000)
+    with Fingerprinter(studio.limits(pixels=10**9, seconds=0.4, memory=1 << 33), ("full",), perceptual=True) as hurried:
+        made = hurried.run([*files[:20], slow, *files[20:], slow])
+    assert [row for row, reason in enumerate(made.reason) if reason] == [20, 31]
+    assert {made.reason[20], made.reason[31]} == {"timeout"}
+    assert made.frame_row.tolist() == [*range(20), *range(21, 31)]
+    assert made.pdq["full"].tobytes() == prints.run(files).pdq["full"].tobytes()
+
+
+def test_deaths_with_good_pictures_between_them_do_not_stop_the_build(studio: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only deaths in a row speak of a broken decoder."""
+    monkeypatch.setattr(decoder, "DEATHS", 1)
+    quick, slow = studio.file(studio.image(0, 60, 60)), bomb(20000, 20000)
+    with Fingerprinter(studio.limits(pixels=10**9, seconds=0.2, memory=1 << 33), ("full",), perceptual=True) as hurried:
+        assert hurried.run([quick, slow, quick, slow]).reason == ["", "timeout", "", "timeout"]
+
+
+def test_decoder_that_hangs_without_its_alarm_is_ended(studio: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that stands still beyond every patience is killed by its parent; no row is lost that it had not begun."""
+    monkeypatch.setattr(decoder, "_GRACE", 0.1)
+    quick = studio.file(studio.image(0, 60, 60))
+    with Fingerprinter(studio.limits(seconds=0.5), ("full",), perceptual=True) as hurried:
+        os.kill(hurried._decoder._running.pid, signal.SIGSTOP)
+        assert hurried.run([quick, quick]).reason == ["", ""]
+
+
+def test_pictures_are_given_to_the_decoder_for_reading_only(prints: Fingerprinter, studio: Any) -> None:
+    """The process that reads untrusted bytes cannot change what the next picture is by accident: its view is read-only."""
+    prints.run([studio.file(studio.image(0, 60, 60))])
+    maps = Path(f"/proc/{prints._decoder._running.pid}/maps").read_text(encoding="utf-8")
+    assert {line.split()[1] for line in maps.splitlines() if "memfd:pictures" in line} == {"r--s"}
+
+
+def test_a_picture_of_unusual_weight_does_not_stay_in_memory(studio: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shared memory that one heavy picture needed is given back with the next batch."""
+    monkeypatch.setattr(decoder, "WINDOW_BYTES", 50_000)
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (400, 400, 3), dtype=np.uint8))
+    with Fingerprinter(studio.limits(), ("full",), perceptual=True) as fingerprinter:
+        heavy, light = studio.file(noise), studio.file(studio.image(0, 60, 60))
+        assert fingerprinter.run([heavy]).reason == [""]
+        shared = fingerprinter._decoder._shared
+        assert os.fstat(shared).st_blocks * 512 > 400_000
+        assert fingerprinter.run([light]).reason == [""]
+        assert os.fstat(shared).st_blocks * 512 < 100_000
+
+
+def test_what_a_damaged_jpeg_lacks_does_not_show_the_picture_before_it(prints: Fingerprinter, studio: Any) -> None:
+    """Pixels are decoded into room that is used again; the hash of a damaged file depends on that file alone."""
+    whole = studio.file(studio.image(3), "JPEG", quality=90)
+    cut = whole[: len(whole) * 60 // 100]
+    others = [studio.file(studio.image(seed), "JPEG") for seed in (1, 2)]
+    alone = prints.run([cut]).pdq["full"][0]
+    for other in others:
+        assert prints.run([other, cut]).pdq["full"][1].tobytes() == alone.tobytes()
+
+
+def test_views_of_arrow_memory_are_fingerprinted_like_bytes(prints: Fingerprinter, studio: Any) -> None:
+    """Images lie where the source's batch has them; a slice, nulls and both widths of offsets give the same rows."""
+    files = [studio.file(studio.image(seed, 60, 60)) for seed in range(4)]
+    images = [files[0], None, b"", files[1], files[2], files[3]]
+    wanted = prints.run(images[1:5])
+    for kind in (pa.binary(), pa.large_binary(), pa.struct([("bytes", pa.binary())])):
+        rows = [{"bytes": image} for image in images] if pa.types.is_struct(kind) else images
+        batch = pa.record_batch({"image": pa.array(rows, kind)}).slice(1, 4)
+        made = prints.run(image_bytes(batch, "image"))
+        assert (made.reason, made.sha256.tobytes()) == (wanted.reason, wanted.sha256.tobytes())
+        assert made.pdq["full"].tobytes() == wanted.pdq["full"].tobytes()
+    assert image_bytes(pa.record_batch({"image": pa.array([None, None], pa.binary())}), "image") == [None, None]
+
+
 def test_decoder_killed_between_batches_costs_no_row(prints: Fingerprinter, studio: Any) -> None:
     """A process that died while nothing was asked of it is replaced."""
     process = prints._decoder._running
@@ -265,4 +340,6 @@ def test_quality_is_the_lowest_over_frames_and_conventions(prints: Fingerprinter
     frames = [studio.image(1, 100, 100), Image.fromarray(np.zeros((100, 100, 3), dtype=np.uint8))]
     out = io.BytesIO()
     frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:], lossless=True)
-    assert prints.run([out.getvalue()]).quality.tolist() == [0]
+    made = prints.run([out.getvalue()])
+    assert made.quality.tolist() == [0]
+    assert {name: values.tolist() for name, values in made.qualities.items()} == {name: [0] for name in CONVENTIONS}

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from release.fingerprint import CONVENTIONS, pdq
+from release.fingerprint import CONVENTIONS, kernel, pdq
 from release.fingerprint.taps import nearest_taps, taps, thumbnail_size, thumbnail_taps
 
 
@@ -43,6 +43,41 @@ def test_grey_picture_hashes_as_the_same_picture_in_colour(studio: Any) -> None:
     """Equal channels give the hash of the single channel."""
     grey = np.ascontiguousarray(studio.rgb(3)[:, :, 0])
     assert pdq.hash_array(grey) == reference(np.ascontiguousarray(np.repeat(grey[:, :, None], 3, axis=2)))
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(64, 71), (512, 512), (700, 1033)])
+def test_every_pixel_layout_of_a_picture_has_one_hash(studio: Any, rows: int, columns: int) -> None:
+    """RGBX, which JPEG is decoded to, and RGB differ by nothing; a hasher that is used again remembers nothing."""
+    rgb = studio.rgb(5, rows, columns)
+    rgbx = np.concatenate([rgb, np.full((rows, columns, 1), 77, np.uint8)], axis=2).view(np.uint32)[:, :, 0]
+    hasher = pdq.Hasher(CONVENTIONS)
+    hasher.hash(studio.rgb(6, 900, 800))
+    codes, quality = hasher.hash(rgb)
+    other, same = hasher.hash(rgbx)
+    assert codes.tobytes() == other.tobytes()
+    assert quality.tolist() == same.tolist()
+    for at, name in enumerate(CONVENTIONS):
+        assert pdq.dihedral(rgb, name)[0].tobytes() == codes[at].tobytes()
+
+
+def test_picture_wider_than_the_room_that_is_kept_is_hashed(studio: Any) -> None:
+    """Width has no limit of its own."""
+    wide = studio.rgb(1, 64, pdq.KEPT_COLUMNS + 65)
+    assert pdq.hash_array(wide)[0] == reference(wide)[0]
+
+
+def test_median_is_that_of_sorted_coefficients() -> None:
+    """Bits are set above the 128th coefficient from below, with equal ones, signs and both zeros among them."""
+    draw = np.random.default_rng(2)
+    for spread in (1e-3, 1.0, 4.0, 1e6):
+        coefficients = np.round(draw.normal(0, spread, (16, 16))).astype(np.float32) if spread > 1 else draw.normal(0, spread, (16, 16))
+        coefficients = coefficients.astype(np.float32)
+        coefficients[0, :3] = -0.0, 0.0, -0.0
+        out = np.zeros((8, 32), np.uint8)
+        kernel.forms(coefficients, out)
+        ranked = np.sort(coefficients.ravel())
+        assert np.unpackbits(out[0])[::-1].reshape(16, 16).tolist() == (coefficients > ranked[127]).astype(int).tolist()
+        assert kernel.margin(coefficients) == ranked[128] - ranked[127]
 
 
 def test_picture_below_five_pixels_has_the_zero_hash_and_no_quality() -> None:
