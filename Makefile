@@ -8,7 +8,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet install --constra
 # What decides whether an environment is still the right one; a second run that finds nothing changed installs nothing.
 PINS = pyproject.toml constraints.txt
 
-.PHONY: demo test check bench docs vectors tamper fuzz clean
+.PHONY: demo test check coverage bench docs vectors tamper fuzz clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.run
@@ -24,6 +24,9 @@ check: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/test_import_rules.py tests/test_docs.py
+
+coverage: $(VENV)/.test
+	$(BIN)/python -m pytest -q -n auto tests/unit/audit_logs tests/conformance --cov=audit_logs --cov-branch --cov-fail-under=100 --cov-report=term-missing:skip-covered
 
 bench: $(VENV)/.run $(PEER)/.ready
 	$(BIN)/python -m bench --peer $(PEER)/bin/python

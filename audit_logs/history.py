@@ -7,7 +7,7 @@ from datetime import datetime
 
 from audit_logs.files import Files
 from audit_logs.replay import Entry, State
-from audit_logs.statement import AuditReport, Candidate, FilterStep, Opinion, Release, Superseded, Withdrawal
+from audit_logs.statement import AuditReport, Candidate, FilterStep, Opinion, Release, Withdrawal
 from audit_logs.verify import replayed
 
 _VOID = {
@@ -84,15 +84,11 @@ def _plain(entry: Entry, release: str) -> str:
             text = f"released {release}"
         case Withdrawal() as withdrawal:
             text = f"withdrew {_withdrawn(entry, withdrawal, release)}: {withdrawal.reason}"
-        case Superseded() as superseded:
-            text = _superseded(entry, superseded)
+        case superseded:
+            text = f"announced version {superseded.version} of the trust file, sha256 {entry.subject.sha256}"
     return text if text.isprintable() else ascii(text)
 
 
 def _withdrawn(entry: Entry, said: Withdrawal, release: str) -> str:
     names = {"release": release, "key": f"the key {entry.subject.name}"}
     return names.get(said.kind, f"the statement {entry.subject.sha256[:16]}")
-
-
-def _superseded(entry: Entry, said: Superseded) -> str:
-    return f"announced version {said.version} of the trust file, sha256 {entry.subject.sha256}"

@@ -144,21 +144,20 @@ def check_previous(manifest: Manifest, candidate: CandidateState, state: State) 
 def weigh(candidate: CandidateState, trust: Trust, cosigned: Collection[str] | None = None) -> tuple[Weighed, ...]:
     """Return every opinion that stands on a candidate, and whether it counts; `cosigned` as in `policy_gaps`."""
     reports = {report.digest: report.predicate for report in candidate.reports}
-    weighed = []
-    for entry in candidate.opinions:
-        said, auditor = entry.predicate, trust.auditor(entry.keyid)
-        report = reports[said.input_attestations[-1].sha256] if isinstance(said, Opinion) else None
-        if isinstance(said, Opinion) and isinstance(report, AuditReport) and auditor is not None:
-            heard = cosigned is None or auditor.organisation in cosigned
-            weighed.append(Weighed(entry, said, report, auditor, _reason(said, report, qualified=trust.policy.qualified, heard=heard)))
-    return tuple(weighed)
+    return tuple(
+        Weighed(entry, said, report, auditor, _reason(said, report, trust, heard=cosigned is None or auditor.organisation in cosigned))
+        for entry in candidate.opinions
+        if isinstance(said := entry.predicate, Opinion)
+        and isinstance(report := reports.get(said.input_attestations[-1].sha256), AuditReport)
+        and (auditor := trust.auditor(entry.keyid)) is not None
+    )
 
 
-def _reason(opinion: Opinion, report: AuditReport, *, qualified: bool, heard: bool) -> str:
+def _reason(opinion: Opinion, report: AuditReport, trust: Trust, *, heard: bool) -> str:
     """Return why an opinion does not count, or ""."""
     if opinion.verification_result != "PASSED":
         return "it is not PASSED"
-    if report.conclusion != "unqualified" and not qualified:
+    if report.conclusion != "unqualified" and not trust.policy.qualified:
         return "its report is qualified, which the trust file does not accept"
     return "" if heard else "its author has not cosigned this checkpoint"
 

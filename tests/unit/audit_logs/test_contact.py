@@ -181,6 +181,15 @@ def test_the_trust_file_is_remembered(light: Verifier, released: Path) -> None:
     assert seen.parse(seen.encode(remembered)) == remembered
 
 
+def test_a_pinned_file_decides_where_the_release_has_no_copy(light: Verifier, released: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """There is nothing to compare it with, and nothing to warn of."""
+    assert light("--trust-on-first-use") == 0
+    (released / "trust.json").unlink()
+    capsys.readouterr()
+    assert light("--trust-on-first-use") == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_state_file_may_remember_no_trust_file(released: Path) -> None:
     """It says so with `null`; one without the member is refused."""
     remembered = verify(FolderFiles(released), (released / "trust.json").read_bytes(), now=NOW).seen

@@ -14,6 +14,7 @@ from simulator import AUDITORS, NOW, Simulator, digest
 
 from audit_logs import note, seen, statement
 from audit_logs.cli import main
+from audit_logs.errors import TrustError
 from audit_logs.fields import time_text
 from audit_logs.keys import generate
 from audit_logs.manifest import Manifest, StepName
@@ -213,6 +214,48 @@ def test_cosign_adds_the_witness_line(tmp_path: Path, capsys: pytest.CaptureFixt
     assert run("cosign", tmp_path / "release", "--key", str(tmp_path / "other.pem")) == 1
 
 
+@pytest.mark.parametrize("form", ["json", "quiet"])
+def test_show_and_cosign_speak_to_programs_too(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One object, or nothing."""
+    world = Simulator()
+    world.keys[f"witness {AUDITORS[0]}"] = generate(tmp_path / "witness.pem")
+    world.trust = world.make_trust()
+    world.finish().write_to(tmp_path / "release")
+    assert run("show", tmp_path / "release", "--format", form) == 0
+    shown = capsys.readouterr().out
+    assert run("cosign", tmp_path / "release", "--key", str(tmp_path / "witness.pem"), "--format", form) == 0
+    signed = capsys.readouterr().out
+    if form == "json":
+        assert [entry["index"] for entry in json.loads(shown)["entries"]] == list(range(8))
+        assert json.loads(signed)["line"].startswith("\u2014 ")
+    else:
+        assert (shown, signed) == ("", "")
+
+
+@pytest.mark.parametrize("trouble", [KeyboardInterrupt(), TrustError("bad", code="trust")])
+def test_a_traceback_is_shown_to_those_who_ask(
+    trouble: BaseException, monkeypatch: pytest.MonkeyPatch, released: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without `--debug` an interrupt and a problem are one line."""
+
+    def stop(*_: object, **__: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr("audit_logs.cli.verify", stop)
+    assert run("verify", released) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    with pytest.raises(type(trouble)):
+        run("verify", released, "--debug")
+
+
+def test_a_verdict_stands_though_nothing_can_be_remembered(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A state file that cannot be written is said, and changes nothing; one that cannot be read ends the command."""
+    assert run("verify", released, "--state", str(released.parent / "trust.json" / "state")) == 0
+    assert "nothing is remembered" in capsys.readouterr().err
+    assert run("verify", released, "--state", str(released)) == 1
+    assert "the state file cannot be read" in capsys.readouterr().err
+
+
 def test_verifying_imports_neither_the_writing_side_nor_anything_heavy(released: Path) -> None:
     """The light verifier is the standard library, `cryptography` and the verifying path; nothing of `release`."""
     script = (
@@ -222,9 +265,9 @@ def test_verifying_imports_neither_the_writing_side_nor_anything_heavy(released:
         "print(code, *sorted({name.split('.')[0] for name in sys.modules} - set(sys.stdlib_module_names)));"
         "print(*sorted(name for name in sys.modules if name.startswith('audit_logs.')))"
     )
-    ran = subprocess.run(
-        [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {script}"], capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {script}"]
+    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}  # else it loads `coverage`
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, env=unmeasured)
     first, modules = ran.stdout.splitlines()
     code, *roots = first.split()
     assert code == "3"

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from simulator import AUDITORS, SIGNED, Simulator, digest, signer_of
 
-from audit_logs import envelope, statement
+from audit_logs import canonical, envelope, statement
 from audit_logs import keys as signing
 from audit_logs.replay import State, replay
 from audit_logs.statement import AuditReport, Candidate, Claim, FilterStep, Opinion, Release, Subject, Superseded
@@ -180,3 +180,33 @@ def test_replay_ends_for_any_order_and_any_bytes(order: list[int], junk: list[by
     state: State = replay(entries, WORLD.trust)
     places = sorted([entry.index for entry in state.applied] + [void.index for void in state.voids])
     assert places == list(range(len(entries)))
+
+
+def test_a_step_of_no_candidate_can_be_withdrawn() -> None:
+    """It is gone, and nothing rested on it."""
+    world = Simulator()
+    world.skip = {Candidate, AuditReport, Opinion, Release}
+    world.write_statements()
+    world.withdraw("envelope", Subject("envelope", world.steps[0].digest), "step")
+    state = replay(world.entries, world.trust)
+    assert state.withdrawn_envelopes == {world.steps[0].digest}
+    assert state.standing.keys() == {world.steps[1].digest, state.applied[-1].digest}
+
+
+def test_a_withdrawn_key_says_nothing_new_either() -> None:
+    """An entry of an unknown type by a withdrawn key is void for its key, and leaves nobody in doubt."""
+    world = Simulator().write_statements()
+    payload = canonical.encode(
+        {
+            "_type": statement.FRAME,
+            "predicate": {},
+            "predicateType": "https://example.org/newer",
+            "subject": [{"digest": {"sha256": digest("x")}, "name": "release.json"}],
+        }
+    )
+    world.entries.append(signing.seal(payload, world.keys["build"]).raw)
+    assert replay(world.entries, world.trust).unknown_types == [(8, "https://example.org/newer")]
+    world.withdraw("key", statement.about_key(world.keys["build"].keyid), "root")
+    state = replay(world.entries, world.trust)
+    assert state.unknown_types == []
+    assert (8, "key-withdrawn") in [(void.index, void.code) for void in state.voids]
