@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from audit_logs import contact
+from audit_logs import contact, documents
 from audit_logs import seen as seen_files
 from audit_logs import trust as trusts
 from audit_logs.errors import Problem, StoreError, TrustError
@@ -173,12 +173,7 @@ def _warn(text: str) -> None:
 def _show(options: _Options) -> int:
     events = history(FolderFiles(options.folder), _trust_bytes(options), now=options.now)
     if options.format == "json":
-        print(
-            json.dumps(
-                {"entries": [{"index": event.index, "when": event.when, "who": event.who, "text": event.text} for event in events]},
-                indent=2,
-            )
-        )
+        print(json.dumps({"entries": documents.write(events)}, indent=2))
     elif options.format == "human":
         for event in events:
             print(f"{event.index:5d}  {event.when:20}  {event.who}: {event.text}")

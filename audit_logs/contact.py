@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from audit_logs import trust as trusts
-from audit_logs.errors import StoreError, TrustError
+from audit_logs.errors import Failure, StoreError, TrustError
 from audit_logs.files import FolderFiles
 from audit_logs.report import Report
 from audit_logs.statement import TRUST_NAME
@@ -75,14 +75,9 @@ def choose(folder: Path, asked: Asked) -> Chosen:
     data = _read(asked.file) if asked.file is not None else _own_copy(folder)
     found = sha256(data).hexdigest()
     if asked.digest not in (None, found):
-        raise TrustError(
-            "this is not the trust file that you know",
-            where=str(asked.file or folder / TRUST_NAME),
-            expected=f"SHA-256 {asked.digest}",
-            found=found,
-            next_step="get the file with this digest from people whom you believe",
-            code="trust-digest",
-        )
+        failure = Failure("trust-digest", str(asked.file or folder / TRUST_NAME), f"SHA-256 {asked.digest}", found)
+        next_step = "get the file with this digest from people whom you believe"
+        raise failure.problem(TrustError, "this is not the trust file that you know", next_step)
     inside = asked.file is not None and asked.digest is None and asked.file.resolve().is_relative_to(folder.resolve())
     return Chosen(data, asked.file, warning=_unvouched(data) if inside else "")
 
@@ -127,14 +122,9 @@ def _own_copy(folder: Path) -> bytes:
     try:
         return FolderFiles(folder).read(TRUST_NAME, trusts.LIMIT)
     except StoreError as error:
-        raise TrustError(
-            "the release holds no copy of its trust file",
-            where=str(folder / TRUST_NAME),
-            expected="a file",
-            found=error.found or error.what,
-            next_step="get the trust file from people whom you believe, and name it with --trust",
-            code="trust-missing",
-        ) from error
+        failure = Failure("trust-missing", str(folder / TRUST_NAME), "a file", error.found or error.what)
+        next_step = "get the trust file from people whom you believe, and name it with --trust"
+        raise failure.problem(TrustError, "the release holds no copy of its trust file", next_step) from error
 
 
 def _unvouched(data: bytes) -> str:

@@ -75,9 +75,9 @@ class Failure:
         parts = (("at", self.where), ("expected", self.expected), ("found", self.found))
         return "; ".join([self.code, *(f"{name} {value}" for name, value in parts if value)])
 
-    def problem(self, kind: type[P], what: str) -> P:
+    def problem(self, kind: type[P], what: str, next_step: str = "") -> P:
         """Return the reason as a problem that can be raised."""
-        return kind(what, where=self.where, expected=self.expected, found=self.found, code=self.code)
+        return kind(what, where=self.where, expected=self.expected, found=self.found, next_step=next_step, code=self.code)
 
 
 class FormatError(Problem):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from audit_logs import log, merkle, note, store
 from audit_logs.documents import Document
-from audit_logs.errors import VerificationError
+from audit_logs.errors import Failure, VerificationError
 from audit_logs.fields import BASE, Count, Sha256
 from audit_logs.keys import Signer, verifier_key
 from audit_logs.note import Checkpoint, SignatureLine, VerifierKey
@@ -126,34 +126,22 @@ def recall(memory: Path, log_key: VerifierKey) -> Seen:
 
 def _check_continues(seen: Seen, checkpoint: Checkpoint, entries: list[bytes]) -> None:
     if checkpoint.size < seen.size:
-        raise VerificationError(
-            "the log is smaller than when it was cosigned",
-            expected=f"at least {seen.size} entries",
-            found=str(checkpoint.size),
-            next_step="do not cosign; ask the institution for the whole log",
-            code="log-rollback",
-        )
+        failure = Failure("log-rollback", "log/checkpoint", f"at least {seen.size} entries", str(checkpoint.size))
+        next_step = "do not cosign; ask the institution for the whole log"
+        raise failure.problem(VerificationError, "the log is smaller than when it was cosigned", next_step)
     found = merkle.root([merkle.leaf_hash(entry) for entry in entries[: seen.size]]).hex()
     if found != seen.root:
-        raise VerificationError(
-            "the log has another history than the one that was cosigned",
-            where=f"the first {seen.size} entries",
-            expected=seen.root,
-            found=found,
-            next_step="do not cosign; keep both copies, they prove the fork",
-            code="log-fork",
-        )
+        failure = Failure("log-fork", f"the first {seen.size} entries", seen.root, found)
+        next_step = "do not cosign; keep both copies, they prove the fork"
+        raise failure.problem(VerificationError, "the log has another history than the one that was cosigned", next_step)
 
 
 def _check_submitted(seen: Seen, entries: list[bytes]) -> None:
     missing = sorted(set(seen.submitted) - {hashlib.sha256(entry).hexdigest() for entry in entries})
     if missing:
-        raise VerificationError(
-            "the log lacks an entry that this witness submitted",
-            expected=f"an entry with SHA-256 {missing[0]}",
-            found=f"{len(missing)} missing",
-            next_step="ask the institution to append it, then cosign",
-            code="entry-missing",
+        failure = Failure("entry-missing", "log", f"an entry with SHA-256 {missing[0]}", f"{len(missing)} missing")
+        raise failure.problem(
+            VerificationError, "the log lacks an entry that this witness submitted", "ask the institution to append it, then cosign"
         )
 
 
