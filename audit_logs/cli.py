@@ -140,7 +140,7 @@ def _verify(options: _Options) -> int:
     try:  # the verdict does not depend on whether anything can be remembered
         _warn(contact.pin(chosen, report))
         if new is not None:
-            _remember(options.folder, place, seen_files.encode(new))
+            _remember(options.folder, place, new, remembered)
     except StoreError as problem:
         _warn(f"nothing is remembered: {problem}")
     return report.exit_code
@@ -153,7 +153,7 @@ def _read_state(path: Path) -> seen_files.Seen:
         raise StoreError("the state file cannot be read", where=str(path), found=error.strerror or "an error") from error
 
 
-def _remember(folder: Path, place: Path | None, state: bytes) -> None:
+def _remember(folder: Path, place: Path | None, new: seen_files.Seen, old: seen_files.Seen | None) -> None:
     from audit_logs import store
 
     if place is None:
@@ -161,7 +161,8 @@ def _remember(folder: Path, place: Path | None, state: bytes) -> None:
     elif place.resolve().is_relative_to(folder.resolve()):
         _warn("nothing is remembered of the log: keep your trust file outside the release")
     else:
-        store.write_file(place, state)
+        seen_files.check_same_line(new, old, where=str(place))
+        store.write_file(place, seen_files.encode(new))
 
 
 def _warn(text: str) -> None:

@@ -83,6 +83,7 @@ Flag = Annotated[bool, Kind("true or false", lambda value: isinstance(value, boo
 ReleaseName = Annotated[str, _matching(f"{_OWNER}/{_OWNER}", "a release name owner/name")]
 Label = Annotated[str, _matching("[a-z0-9][a-z0-9-]{0,62}", "a name of lower-case letters, digits and hyphens")]
 Organisation = Annotated[str, _matching("[a-z0-9][a-z0-9.-]{0,62}", "an organisation, normally a domain name")]
+Address = Annotated[str, _matching("https://[a-z0-9][a-z0-9.-]{0,62}", "https://<organisation>")]
 Split = Annotated[str, _matching("[A-Za-z0-9_]{1,64}", "a split of letters, digits and underscores")]
 KeyId = Annotated[str, _matching(KEYID, "a key id SHA256:...")]
 FilePath = Annotated[str, Kind("a relative path with / between its parts", is_path)]

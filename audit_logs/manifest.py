@@ -117,7 +117,7 @@ class RowGroup:
     start: Count
     end: Count
     sha256: Sha256
-    rows: Positive
+    rows: Count
     root: Sha256
 
 
@@ -136,7 +136,7 @@ class Shard:
 
     path: FilePath
     split: Split
-    bytes: Positive
+    bytes: Count
     sha256: Sha256
     rows: Count
     root: Sha256
@@ -310,7 +310,7 @@ def _shard_arithmetic(where: str, shard: Shard, full: int) -> Iterator[tuple[boo
     yield shard.rows == total, f"{where}.rows", f"{total}, the sum over its row groups", shard.rows
     for index, group in enumerate(shard.row_groups, 1):
         place, found = f"{where}.rowGroups[{index - 1}]", f"{group.start} to {group.end}"
-        yield group.rows <= full, f"{place}.rows", f"at most {full}", group.rows
+        yield 1 <= group.rows <= full, f"{place}.rows", f"1 to {full}", group.rows
         yield group.rows >= full or index == len(shard.row_groups), f"{place}.rows", f"{full}, before the last", group.rows
         yield group.start == position < group.end, place, f"a range that starts at {position}", found
         position = group.end

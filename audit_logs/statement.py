@@ -21,6 +21,7 @@ from audit_logs.fields import (
     BASE,
     FILLED,
     SORTED,
+    Address,
     Count,
     Date,
     Digest,
@@ -194,7 +195,7 @@ class AuditReport:
 class Verifier:
     """Who gives an opinion, as `https://<organisation>`."""
 
-    id: Text
+    id: Address
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,13 +106,17 @@ async function main() {
   const input = { trust: new Uint8Array(await fs.readFile(trust)), now, seen: await readState(state) };
   await fs.readdir(folder);
   const { exitCode, seen, ...report } = await verify(await folderSource(folder), input);
-  if (state !== undefined && seen !== null) await remember(state, seen);
+  if (state !== undefined && seen !== null) await remember(state, input.seen, seen);
   console.log(JSON.stringify(report, null, 2));
   process.exitCode = exitCode;
 }
 
-/** Replace the state file as a whole, or not at all. */
-async function remember(path, seen) {
+/** Replace the state file as a whole, or not at all; what is remembered of one line is never lost to another. */
+async function remember(path, before, seen) {
+  if (before !== null && readSeen(before).origin !== readSeen(seen).origin) {
+    console.error(`verify: ${path} remembers another line; name a place of its own for each line with --state`);
+    return;
+  }
   await fs.writeFile(`${path}.new`, seen);
   await fs.rename(`${path}.new`, path);
 }

@@ -26,7 +26,8 @@ def write(path: Path | None, report: Report, before: Seen | None) -> None:
     """Remember the log of a release that was verified.
 
     Raises:
-        StoreError: the file could not be written.
+        StoreError: the file could not be written, or remembers another line (`state-other`).
     """
     if path is not None and report.verdict == "verified" and report.seen is not None and report.seen != before:
+        seen_files.check_same_line(report.seen, before, where=str(path))
         store.write_file(path, seen_files.encode(report.seen))

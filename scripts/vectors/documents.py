@@ -135,6 +135,13 @@ def _hub_without_revision(manifest: Document) -> None:
     manifest["source"]["revision"] = None
 
 
+def _group_of_no_rows(manifest: Document) -> None:
+    shard = manifest["shards"][0]
+    last = shard["rowGroups"][-1]
+    shard["rowGroups"].append({"end": last["end"] + 1, "rows": 0, "root": digest(b""), "sha256": digest("x"), "start": last["end"]})
+    shard["footer"]["start"] += 1
+
+
 def _more_rows_than_groups(manifest: Document) -> None:
     manifest["rows"] += 1
     manifest["shards"][0]["rows"] += 1
@@ -220,6 +227,9 @@ _MANIFESTS: dict[str, tuple[str, Change, str]] = {
     "version-too-large": ("manifest", _set("version")("1.0.2147483648"), "a version's part of 2^31"),
     "name-without-owner": ("manifest", _set("name")("street-scenes"), "a release name without owner"),
     "step-name-upper-case": ("manifest", _set("steps", 0, "name")("Known"), "a step's name in upper case"),
+    "step-kind": ("manifest", _set("steps", 0, "kind")(""), "a step's kind without a letter"),
+    "row-group-of-no-rows": ("manifest-arithmetic", _group_of_no_rows, "a row group of no rows"),
+    "shard-of-no-bytes": ("manifest-arithmetic", _set("shards", 0, "bytes")(0), "a shard of no bytes"),
     "steps-of-one-name": ("manifest", _set("steps", 1, "name")("known-files"), "two steps of one name"),
     "no-steps": ("manifest", _set("steps")([]), "no step"),
     "separation-none": (OK, _separate("none"), "a separating step that let no row with one signal stay"),

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from simulator import NOW, MemoryFiles, Simulator
 
+from audit_logs import seen
 from audit_logs.report import Report
 from audit_logs.statement import FilterStep
 from audit_logs.verify import verify
@@ -206,6 +207,17 @@ def test_the_state_of_one_verifier_serves_the_other(tmp_path: Path) -> None:
     remembered = world.verify().seen
     assert remembered is not None
     assert state.read_bytes() == seen.encode(remembered)
+
+
+def test_the_second_verifier_keeps_what_it_remembers_of_another_line(tmp_path: Path) -> None:
+    """One state file for each line: the other line's is left as it is, and that is said."""
+    trust = Simulator().finish().write_to(tmp_path / "release")
+    state = tmp_path / "seen.json"
+    other = seen.encode(seen.Seen("another.example/line", "key", 9, "ab" * 32, ""))
+    state.write_bytes(other)
+    code, codes, said = command("verify", tmp_path / "release", "--trust", trust, "--state", state, "--now", "2026-03-01T12:00:00Z")
+    assert (code, codes, state.read_bytes()) == (0, [], other)
+    assert "remembers another line" in said
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ const MANIFEST = all(
     keyedRoots: object({ first: form.sha256, last: form.sha256 }),
     shards: list(SHARD),
     planDigest: form.sha256,
-    steps: all(list(object({ name: form.plainName, kind: text }), 1), rule("distinct names", (steps) => distinct(steps.map(({ name }) => name)))),
+    steps: all(list(object({ name: form.plainName, kind: form.plainName }), 1), rule("distinct names", (steps) => distinct(steps.map(({ name }) => name)))),
     separation: orNull(oneOf("none", "minors", "adults")),
     files: all(list(object(file)), rule("README.md, croissant.json", (files) => files.map((entry) => entry.path).join() === "README.md,croissant.json")),
     writer: object({ name: text, version: text, parquet: text }),

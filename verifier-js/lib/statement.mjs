@@ -16,7 +16,7 @@ const digest = object({ sha256 });
 const input = object({ digest, uri: form.path });
 
 const STEP = object({
-  step: object({ name: plainName, kind: text, order: positive }),
+  step: object({ name: plainName, kind: plainName, order: positive }),
   parameters: form.mapping,
   planDigest: sha256,
   input: boundary,

@@ -12,7 +12,7 @@ const LIMIT = MIB;
 const { all, count, distinct, keyId, list, map, object, oneOf, orNull, organisation, plainName, positive, rule, sortedList, text, time } = form;
 
 const vkeyOf = (type) => rule(`a vkey of type 0${type}`, (value) => under("form", () => parseVkey(value)).type === type);
-const STEP = object({ name: plainName, kind: text, keys: sortedList(keyId), maxListAgeDays: orNull(count) });
+const STEP = object({ name: plainName, kind: plainName, keys: sortedList(keyId), maxListAgeDays: orNull(count) });
 const AUDITOR = object({ organisation, key: keyId, witness: vkeyOf(WITNESS), recipient: text, tier: oneOf("rows", "matches") });
 const TRUST = all(
   object({

@@ -114,6 +114,16 @@ def test_what_was_seen_is_remembered_and_a_rollback_refused(released: Path, caps
     assert "[log-rollback]" in capsys.readouterr().out
 
 
+def test_what_is_remembered_of_one_line_is_not_lost_to_another(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who verifies another dataset with the same state file is told, and the memory stays."""
+    state = released.parent / "trust.seen.json"
+    other = seen.encode(seen.Seen("another.example/line", "key", 9, digest("x"), ""))
+    state.write_bytes(other)
+    assert run("verify", released) == 0
+    assert "[state-other]" in capsys.readouterr().err
+    assert state.read_bytes() == other
+
+
 def test_nothing_is_remembered_of_a_failure(released: Path) -> None:
     """Only a verified log may bind later runs."""
     (released / "extra.txt").write_bytes(b"x")
