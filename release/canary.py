@@ -33,6 +33,7 @@ URL = f"https://{DOMAIN}/canary"
 DIGEST_TYPES = ("md5", "sha1", "sha256")
 
 _CELL = 16
+_STRETCH = 16  # bits
 _STORED_MOST = 65535  # bytes in a stored block of RFC 1951
 
 
@@ -97,7 +98,8 @@ def picture_forms() -> NDArray[np.uint8]:
 def near_entries(forms: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
     """Return (65, 32) uint8: entry k lies at Hamming distance k from the nearest of `forms` (8, 32), the picture's own by default.
 
-    Bits are turned where most forms agree, so that an entry moves away from all of them.
+    Bits are turned where most forms agree, so that an entry moves away from all of them; and evenly over the whole hash, so that
+    a search that cuts it into parts meets the entry only at the full distance that it has to look at in each part.
 
     Raises:
         ScreeningError: the forms are too alike for that.
@@ -105,7 +107,7 @@ def near_entries(forms: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
     forms = picture_forms() if forms is None else forms
     bits = np.unpackbits(forms, axis=1)
     agreement = (bits[1:] == bits[0]).sum(axis=0)
-    turned = np.argsort(-agreement, kind="stable")[: DISTANCES[-1]]
+    turned = _evenly(np.argsort(-agreement, kind="stable"))[: DISTANCES[-1]]
     entries = np.tile(bits[0], (len(DISTANCES), 1))
     for distance in DISTANCES:
         entries[distance, turned[:distance]] ^= 1
@@ -113,6 +115,12 @@ def near_entries(forms: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
     if nearest.tolist() != list(DISTANCES):
         raise ScreeningError("the self-test picture is too symmetric", next_step="report this as a fault of the program", code="canary")
     return np.packbits(entries, axis=1)
+
+
+def _evenly(places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return bits in an order that visits each of sixteen stretches of the hash in turn, and in each keeps the given order."""
+    stretches = np.stack([places[places // _STRETCH == stretch] for stretch in range(256 // _STRETCH)])
+    return stretches.T.reshape(-1)
 
 
 def canary_batch(schema: pa.Schema, columns: Columns) -> pa.RecordBatch:

@@ -139,24 +139,16 @@ class StoredList:
         if not path.exists():
             raise _damaged(str(path), "the index that was imported", "none")
         store.check_private(path)
-        if store.file_sha256(path) != self.indexes[kind]:
-            raise _damaged(str(path), "the index that was imported", "another one")
-        return NearIndex.load(path) if kind == "pdq" else DigestIndex.load(path)
+        return (NearIndex if kind == "pdq" else DigestIndex).load(path, self.indexes[kind])
 
     def raw_entries(self, kind: str) -> Iterator[Entries]:
         """Yield the list's distinct entries of one type in the order of their bytes, (k, w) uint8 at a time."""
         index = self.index(kind)
-        if isinstance(index, DigestIndex):
-            own = np.ones(len(index.digests), np.bool_)
-            own[index.reserved_positions] = False
-            for start in range(0, len(own), CHUNK):
-                yield index.digests[start : start + CHUNK][own[start : start + CHUNK]]
-            return
-        words = index.words[:, index.reserved_id < 0].byteswap()  # so that words order as their bytes do
-        order = np.lexsort(words[::-1])
-        for start in range(0, len(order), CHUNK):
-            chosen = np.ascontiguousarray(words[:, order[start : start + CHUNK]].T).astype(">u8")
-            yield chosen.view(np.uint8).reshape(-1, 32)
+        entries, reserved = (index.digests, index.reserved_positions) if isinstance(index, DigestIndex) else (index.codes, index.reserved)
+        own = np.ones(len(entries), np.bool_)
+        own[reserved] = False
+        for start in range(0, len(own), CHUNK):
+            yield entries[start : start + CHUNK][own[start : start + CHUNK]]
 
     def commitment(self, match_key: bytes) -> bytes:
         """Return the keyed commitment to everything in the list, 32 bytes. Source: SPEC.md section 17."""

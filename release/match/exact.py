@@ -1,4 +1,4 @@
-"""Exact matching of digests: one sorted array, buckets on the leading bits, full comparison.
+"""Exact matching of digests: one sorted array, a filter and buckets on the leading bits, full comparison.
 
 Reserved entries (the self-test's) lie in the same array as the list's own, so that an index that lost or damaged its array
 loses them too; which positions are theirs is known, and a row that hits one of them is a self-test row and nothing else.
@@ -6,9 +6,7 @@ loses them too; which positions are theirs is known, and a row that hits one of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +15,15 @@ from numpy.typing import NDArray
 
 from release.errors import ListError
 from release.match import saved
+from release.match.order import first_of_kind, order_of
 
 KIND = "digests"
 WIDTHS = (16, 20, 32)
 """Bytes of MD5, SHA-1 and SHA-256."""
 
-_MOST_BITS = 24
+_MOST_BITS = 24  # 64 MiB of buckets
+_WORD_BITS = 6  # the filter is kept in words of 64 bits
+_SPARSE_BITS, _MOST_SPARSE_BITS = 4, 27  # a filter with one bit in sixteen set, of at most 16 MiB
 
 Digests = NDArray[np.uint8]
 
@@ -34,11 +35,13 @@ class DigestIndex:
     Attributes:
         digests: (n, w) uint8, sorted, distinct, the list's entries and the reserved ones.
         buckets: (2**bits + 1,) uint32: where the digests with each value of the leading bits begin.
+        filter: (2**k / 64,) uint64: a bit for each value of the k leading bits, set if a digest has it.
         reserved_positions: ascending int64, the positions of reserved entries that are not entries of the list as well.
     """
 
     digests: Digests
     buckets: NDArray[np.uint32]
+    filter: NDArray[np.uint64]
     reserved_positions: NDArray[np.int64]
 
     @classmethod
@@ -51,23 +54,21 @@ class DigestIndex:
         if entries.ndim != 2 or entries.shape[1] not in WIDTHS or entries.shape[1:] != reserved.shape[1:]:
             raise ListError("digests have a wrong width", expected="16, 20 or 32 bytes", found=f"{entries.shape[1:]}, {reserved.shape[1:]}")
         everything = np.concatenate([entries, reserved])
-        own = np.concatenate([np.ones(len(entries), dtype=np.bool_), np.zeros(len(reserved), dtype=np.bool_)])
-        order = np.lexsort((~own, *reversed(_columns(everything))))  # an entry of the list comes before its reserved twin
+        order = order_of(everything)
         ranked = everything[order]
-        first = np.ones(len(ranked), dtype=np.bool_)
-        first[1:] = (ranked[1:] != ranked[:-1]).any(axis=1)
-        kept = np.ascontiguousarray(ranked[first])
-        return cls(kept, _buckets(kept), np.flatnonzero(~own[order][first]))
+        kept = first_of_kind(ranked)  # equal digests keep their order: an entry of the list comes before its reserved twin
+        digests = np.ascontiguousarray(ranked[kept])
+        return cls(digests, _buckets(digests), _filter(digests), np.flatnonzero(order[kept] >= len(entries)))
 
     @classmethod
-    def load(cls, path: Path) -> DigestIndex:
-        """Return a saved index, mapped into memory.
+    def load(cls, path: Path, sha256: str | None = None) -> DigestIndex:
+        """Return a saved index, mapped into memory; `sha256` (hex) is that of the file, where it is known.
 
         Raises:
             ListError: it is missing or damaged.
         """
-        arrays = saved.load(path, KIND)
-        return cls(arrays["digests"], arrays["buckets"], arrays["reserved"])
+        arrays = saved.load(path, KIND, sha256)
+        return cls(arrays["digests"], arrays["buckets"], arrays["filter"], arrays["reserved"])
 
     def save(self, path: Path) -> None:
         """Write the index, readable by the owner alone.
@@ -75,7 +76,13 @@ class DigestIndex:
         Raises:
             StoreError: it could not be written.
         """
-        saved.save(path, KIND, {"digests": self.digests, "buckets": self.buckets, "reserved": self.reserved_positions})
+        arrays: dict[str, NDArray[Any]] = {
+            "digests": self.digests,
+            "buckets": self.buckets,
+            "filter": self.filter,
+            "reserved": self.reserved_positions,
+        }
+        saved.save(path, KIND, arrays)
 
     def __len__(self) -> int:
         """Return the number of distinct entries of the list, without reserved ones."""
@@ -89,34 +96,37 @@ class DigestIndex:
         """
         if queries.shape[1:] != self.digests.shape[1:]:
             raise ListError("queries have a wrong width", expected=f"{self.digests.shape[1]} bytes", found=f"{queries.shape[1:]}")
-        return _scan()(self.digests, self.digests.view(np.uint32), self.buckets, np.ascontiguousarray(queries))
+        from release.match.lookup import Known, find_digests  # the compiler is loaded at first use
+
+        digests = saved.frozen(self.digests)
+        known = Known(digests, digests.view(np.uint32), saved.frozen(self.buckets), saved.frozen(self.filter))
+        return find_digests(known, saved.frozen(np.ascontiguousarray(queries)))
 
     def contains(self, queries: Digests) -> NDArray[np.bool_]:
         """Return for each of `queries` (q, w) whether it is an entry of the list; reserved entries do not count."""
         positions = self.find(queries)
-        return (positions >= 0) & ~np.isin(positions, self.reserved_positions)
+        found = positions >= 0
+        hits = np.flatnonzero(found)
+        found[hits] = ~np.isin(positions[hits], self.reserved_positions)
+        return found
 
 
-def _columns(digests: Digests) -> list[NDArray[np.unsignedinteger[Any]]]:
-    """Return the digests as columns of big-endian words, the leading one first."""
-    width = digests.shape[1]
-    columns: list[NDArray[np.unsignedinteger[Any]]] = []
-    for start in range(0, width, 8):
-        stop = min(start + 8, width)
-        columns.append(np.ascontiguousarray(digests[:, start:stop]).view(f">u{stop - start}")[:, 0].astype(np.uint64))
-    return columns
+def _leading(digests: Digests, bits: int) -> NDArray[np.int64]:
+    """Return the first `bits` bits, at most 32, of each digest."""
+    first = np.ascontiguousarray(digests[:, :4]).view(">u4")[:, 0]
+    return first.astype(np.int64) >> (32 - bits)
 
 
 def _buckets(ranked: Digests) -> NDArray[np.uint32]:
     """Return where each value of the leading bits begins; about one digest a bucket."""
     bits = min(len(ranked).bit_length(), _MOST_BITS)
-    leading = _columns(ranked[:, :8])[0] >> np.uint64(64 - bits) if bits else np.zeros(len(ranked), dtype=np.uint64)
-    return np.searchsorted(leading, np.arange((1 << bits) + 1, dtype=np.uint64)).astype(np.uint32)
+    counts = np.bincount(_leading(ranked, bits), minlength=1 << bits)
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32)
 
 
-@cache
-def _scan() -> Callable[[Digests, NDArray[np.uint32], NDArray[np.uint32], Digests], NDArray[np.int64]]:
-    """Return the compiled search; the compiler is loaded at first use."""
-    from release.match.scan import find_digests
-
-    return find_digests
+def _filter(ranked: Digests) -> NDArray[np.uint64]:
+    """Return a bit for each value of the leading bits, the first value in the lowest bit."""
+    bits = min(max(len(ranked).bit_length() + _SPARSE_BITS, _WORD_BITS), _MOST_SPARSE_BITS)
+    there = np.zeros(1 << bits, np.bool_)
+    there[_leading(ranked, bits)] = True
+    return np.packbits(there, bitorder="little").view("<u8")

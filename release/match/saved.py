@@ -16,7 +16,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from release.store import open_new
 MAGIC = b"VRINDEX1"
 _ALIGN = 64
 _FIXED = 48
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 def save(path: Path, kind: str, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -44,8 +45,13 @@ def save(path: Path, kind: str, arrays: Mapping[str, NDArray[Any]]) -> None:
             file.write(part)
 
 
-def load(path: Path, kind: str) -> dict[str, NDArray[Any]]:
+def load(path: Path, kind: str, sha256: str | None = None) -> dict[str, NDArray[Any]]:
     """Return the arrays of a saved index of this kind, mapped into memory, after checking every byte.
+
+    Args:
+        path: the file.
+        kind: what it has to hold.
+        sha256: digest (hex) of the whole file, where it is known: it is then checked in the place of the file's own.
 
     Raises:
         ListError: it is missing, damaged, or another kind of index.
@@ -54,13 +60,27 @@ def load(path: Path, kind: str) -> dict[str, NDArray[Any]]:
         data: NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode="r")
     except (OSError, ValueError) as error:
         raise ListError("an index cannot be read", where=str(path), next_step="import the list again", code="index-missing") from error
-    if data.size < _FIXED or bytes(data[:8]) != MAGIC or hashlib.sha256(data[40:].data).digest() != bytes(data[8:40]):
+    if data.size < _FIXED or bytes(data[:8]) != MAGIC or not _is_whole(data, sha256):
         raise ListError("an index is damaged", where=str(path), next_step="import the list again", code="index-damaged")
     length = int.from_bytes(bytes(data[40:_FIXED]), "little")
     header = json.loads(bytes(data[_FIXED : _FIXED + length]))
     if header["kind"] != kind:
         raise ListError("an index is of another kind", where=str(path), expected=kind, found=header["kind"], code="index-kind")
     return _views(data, _FIXED + length, header["arrays"])
+
+
+def frozen(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
+    """Return a view of an array that cannot be written, as mapped ones cannot: compiled code takes the two for two types."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _is_whole(data: NDArray[np.uint8], sha256: str | None) -> bool:
+    """Return whether the bytes are those that were written."""
+    if sha256 is not None:
+        return hashlib.sha256(data.data).hexdigest() == sha256
+    return hashlib.sha256(data[40:].data).digest() == bytes(data[8:40])
 
 
 def _parts(kind: str, arrays: Mapping[str, NDArray[Any]]) -> list[bytes | memoryview]:

@@ -26,6 +26,7 @@ from release.errors import Fault
 from release.fingerprint import CONVENTIONS, DECODER, Fingerprints
 from release.lists import StoredList
 from release.match import NearIndex
+from release.match.near import FORMS
 from release.plan import Columns, StepPlan
 from release.sections import Pattern, Range, Section
 from release.steps.base import KEPT, Covers, Flags, Rows, Sheet, Verdicts, missed, need_column, of_type, usable_types
@@ -114,16 +115,17 @@ class NearHash:
     def _hits(self, name: str, prints: Fingerprints, waiting: Flags) -> Flags:
         """Return which of the rows (n,) that wait for a verdict have a frame near an entry of a list."""
         hits = np.zeros(len(waiting), np.bool_)
-        for convention in self.conventions:
-            frames = np.flatnonzero((waiting & ~hits)[prints.frame_row])
-            if len(frames):
-                near = self.indexes[name].any_within(self._matched(prints.pdq[convention][frames]), self.parameters.distance)
-                hits[prints.frame_row[frames[near]]] = True
+        frames = np.flatnonzero(waiting[prints.frame_row])
+        if len(frames):
+            near = self.indexes[name].any_within(self._codes(prints, frames), self.parameters.distance)
+            hits[prints.frame_row[frames[near]]] = True
         return hits
 
-    def _matched(self, codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the forms that are matched, of all eight, (m, 8, 32)."""
-        return codes if self.parameters.forms == ALL else codes[:, :1]
+    def _codes(self, prints: Fingerprints, frames: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return the hashes of these frames, (m, k, 32): the forms that are matched under all conventions, one search for all."""
+        count = FORMS if self.parameters.forms == ALL else 1
+        codes: NDArray[np.uint8] = np.concatenate([prints.pdq[name][frames, :count] for name in self.conventions], axis=1)
+        return codes
 
     def self_test(self, canary: Rows) -> SelfTest:
         """Return that the canary's entries at 0, d/4, d/2, 3d/4 and d bits were found in every index, and none beyond d.
@@ -146,10 +148,10 @@ class NearHash:
 
     def _forms(self, canary: Rows) -> NDArray[np.uint8]:
         """Return the hashes of the canary's picture, (k, 32): all forms that are matched, under all conventions."""
-        prints = canary.fingerprints
-        if not len(prints.frame_row):
+        if not len(canary.fingerprints.frame_row):
             raise missed(self.name, "any", "the canary's picture decoded")
-        return np.concatenate([self._matched(prints.pdq[convention][:1])[0] for convention in self.conventions])
+        forms: NDArray[np.uint8] = self._codes(canary.fingerprints, np.zeros(1, np.int64))[0]
+        return forms
 
 
 class NearHashKind:

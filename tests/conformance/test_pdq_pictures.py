@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from release.fingerprint import CONVENTIONS, Fingerprinter, Fingerprints
-from release.match import NearIndex
+from release.match import NearIndex, parts
+from release.match.parts import NO_TABLES, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +80,17 @@ def test_eight_turned_pictures_match_each_other(conformance: Path, prints: Finge
             assert index.any_within(forms, 31).all()
 
 
+@pytest.mark.parametrize("shape", [NO_TABLES, Shape(16, 16, 8), Shape(11, 23, 8)])
 @pytest.mark.parametrize("radius", [0, 15, 31, 60, 90])
-def test_needles_in_the_haystack_agree_with_a_count_of_every_pair(conformance: Path, radius: int) -> None:
-    """The index answers as counting the differing bits of every pair does."""
+def test_needles_in_the_haystack_agree_with_a_count_of_every_pair(
+    conformance: Path, monkeypatch: pytest.MonkeyPatch, shape: Shape, radius: int
+) -> None:
+    """The index answers as counting the differing bits of every pair does, by scanning and by multi-index hashing."""
+    monkeypatch.setattr(parts, "is_worth_probing", lambda shape, distance, _entries: bool(shape.parts) and distance < 32)
     haystack, needles = (
         hexed((conformance / "pdq" / name).read_text(encoding="ascii").split()) for name in ("haystack.txt", "needles.txt")
     )
     truth = np.bitwise_count(needles[:, None, :] ^ haystack[None, :, :]).sum(axis=2).min(axis=1) <= radius
-    assert NearIndex.build(haystack, haystack[:0]).any_within(needles, radius).tolist() == truth.tolist()
+    assert NearIndex.build(haystack, haystack[:0], shape).any_within(needles, radius).tolist() == truth.tolist()
     planted = haystack ^ np.eye(32, dtype=np.uint8)[7]
-    assert NearIndex.build(haystack, haystack[:0]).any_within(planted, 1).all()
+    assert NearIndex.build(haystack, haystack[:0], shape).any_within(planted, 1).all()

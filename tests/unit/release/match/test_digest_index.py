@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from release.errors import ListError
 from release.match import DigestIndex
-from release.match.scan import LONG_BUCKET
+from release.match.lookup import LONG_BUCKET
 
 
 def digests(seed: int, count: int, width: int) -> np.ndarray:
