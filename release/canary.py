@@ -8,6 +8,7 @@ reserved numbers. Everything is the same bytes on every machine: integers only, 
 from __future__ import annotations
 
 import hashlib
+import math
 import struct
 import zlib
 from collections.abc import Callable, Mapping
@@ -30,6 +31,10 @@ DOMAIN = "self-test.vetted-release.example.org"
 URL = f"https://{DOMAIN}/canary"
 """A host below example.org, which is reserved (RFC 2606), so that no source has it."""
 
+PHOTODNA_BYTES = 144
+FURTHEST = 1024
+"""The largest Euclidean distance of PhotoDNA values that a plan may declare."""
+
 DIGEST_TYPES = ("md5", "sha1", "sha256")
 
 _CELL = 16
@@ -50,7 +55,7 @@ class Columns(Protocol):
 
     @property
     def declared(self) -> Mapping[str, str]:
-        """Column with a digest that came with the source, by type of digest."""
+        """Column with a digest or PhotoDNA value that came with the source, by type."""
 
 
 @cache
@@ -117,6 +122,35 @@ def near_entries(forms: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
     return np.packbits(entries, axis=1)
 
 
+@cache
+def photodna() -> bytes:
+    """Return the value that stands for the picture's PhotoDNA value: 144 bytes of 0 or 255, drawn from a fixed stream.
+
+    It is not computed from the picture, which takes a licence; a step that compares declared values needs no more.
+    """
+    stream = b"".join(hashlib.sha256(b"vetted-release photodna canary %d" % block).digest() for block in range(5))
+    return bytes(255 * (byte & 1) for byte in stream[:PHOTODNA_BYTES])
+
+
+@cache
+def photodna_entries() -> NDArray[np.uint8]:
+    """Return (1026, 144) uint8: entry k lies at a Euclidean distance of exactly k from `photodna()`."""
+    value = np.frombuffer(photodna(), np.uint8)
+    entries = np.tile(value, (FURTHEST + 2, 1))
+    for distance, entry in enumerate(entries):
+        left, place = distance * distance, 0
+        while left:
+            step = min(math.isqrt(left), 255)
+            entry[place] = 255 - step if entry[place] else step
+            left, place = left - step * step, place + 1
+    return entries
+
+
+def declared(kind: str) -> bytes:
+    """Return what a source would have declared for the picture: its digest, or its PhotoDNA value."""
+    return photodna() if kind == "photodna" else digests(kind)
+
+
 def _evenly(places: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return bits in an order that visits each of sixteen stretches of the hash in turn, and in each keeps the given order."""
     stretches = np.stack([places[places // _STRETCH == stretch] for stretch in range(256 // _STRETCH)])
@@ -132,8 +166,8 @@ def canary_batch(schema: pa.Schema, columns: Columns) -> pa.RecordBatch:
     if columns.url:
         values[columns.url] = URL
     for kind, name in columns.declared.items():
-        digest = digests(kind)
-        values[name] = digest if pa.types.is_binary(schema.field(name).type) else digest.hex()
+        value = declared(kind)
+        values[name] = value if pa.types.is_binary(schema.field(name).type) else value.hex()
     arrays = [_cell(values.get(field.name), field.type) for field in schema]
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema([field.with_nullable(nullable=True) for field in schema]))
 

@@ -19,7 +19,7 @@ from release.sections import Pattern, Range, Section, line_numbers, nearest, sho
 
 FORMATS = ("auto", "parquet", "imagefolder")
 PARENTS = ("public", "private")
-DECLARED_TYPES = ("md5", "sha1", "sha256")
+DECLARED_TYPES = ("md5", "photodna", "sha1", "sha256")
 LARGEST_PLAN = 1 << 20
 SELF_TEST_PIXELS, SELF_TEST_BYTES = 65_536, 65_865  # below this the self-test's own picture could not pass
 
@@ -82,7 +82,7 @@ class SourceSpec:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which column plays which role; `declared` names the column of a hash that came with the source, by hash type."""
+    """Which column plays which role; `declared` names the column of a hash or PhotoDNA value that came with the source, by type."""
 
     image: str | None
     text: str | None

@@ -24,7 +24,7 @@ from release.fingerprint import CONVENTIONS, Fingerprinter, Fingerprints
 from release.lists import StoredList
 from release.plan import Columns, StepPlan
 from release.screen import image_bytes
-from release.steps import REMOVED, UNSCREENABLE, Rows, Step, StepFactory, kinds
+from release.steps import REMOVED, UNSCREENABLE, Rows, Step, StepFactory, kinds, photodna
 from release.steps.exact_hash import KIND as EXACT
 from release.steps.exact_hash import NO_IMAGE
 from release.steps.near_hash import LOW_QUALITY
@@ -164,7 +164,16 @@ def matching(own: Sequence[StoredList], case: Examined) -> Matching:
             except StepError as error:
                 names = ", ".join(stored.name for stored in usable)
                 limitations.append(claims.told(f"{kind} could not be applied with {names}: {error.what}"))
+    unused = [stored.name for stored in own if stored.entries.get(photodna.TYPE) and not _is_used(photodna.TYPE, made)]
+    if unused:
+        limitations.append(
+            claims.told(f"no step declares a distance for the PhotoDNA values of {', '.join(unused)}: they were not matched")
+        )
     return Matching(case, tuple(made), tuple(dict.fromkeys(limitations)))
+
+
+def _is_used(kind: str, made: Sequence[Applied]) -> bool:
+    return any(kind in applied.way.types for applied in made)
 
 
 def _ways(factory: StepFactory, case: Examined) -> Iterator[Way]:
@@ -176,10 +185,19 @@ def _ways(factory: StepFactory, case: Examined) -> Iterator[Way]:
             yield Way({"on": "declared"}, {kind}, Columns(None, None, None, {kind: texts.COLUMN}), canary.digests(kind).hex())
         return
     for parameters in _parameters(factory, case):
-        if factory.kind != URL:
-            yield Way(parameters, factory.needs_lists, case.columns)
-        elif sayable:
-            yield Way(parameters, factory.needs_lists, Columns(None, None, texts.COLUMN, {}), canary.URL)
+        if factory.kind == URL or parameters.get("on") == "declared":
+            if sayable:
+                yield _in_texts(factory, parameters)
+        else:
+            yield Way(parameters, factory.needs_lists - {photodna.TYPE}, case.columns)
+
+
+def _in_texts(factory: StepFactory, parameters: Mapping[str, object]) -> Way:
+    """Return the way to apply a kind to every text of a row: links, or PhotoDNA values."""
+    if factory.kind == URL:
+        return Way(parameters, factory.needs_lists, Columns(None, None, texts.COLUMN, {}), canary.URL)
+    declared = {photodna.TYPE: texts.COLUMN}
+    return Way(parameters, {photodna.TYPE}, Columns(None, None, None, declared), canary.photodna().hex())
 
 
 def _parameters(factory: StepFactory, case: Examined) -> list[Mapping[str, object]]:

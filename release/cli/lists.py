@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from release.lists import ImportReport, ListStore, StoredList
 
 FORMATS = ("text", "csv")
-TYPES = ("md5", "sha1", "sha256", "pdq", "url", "domain")
+TYPES = ("md5", "sha1", "sha256", "pdq", "photodna", "url", "domain")
 SHOWN = 20  # rejected lines told to a person; JSON has more
 
 lists = CommandGroup(

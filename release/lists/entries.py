@@ -5,6 +5,7 @@ No value ever stands in a reason: reasons are told, values are not.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +17,16 @@ from numpy.typing import NDArray
 from release import canary
 from release.lists import urls
 
-WIDTHS = {"md5": 16, "sha1": 20, "sha256": 32, "pdq": 32, "url": 32, "domain": 32}
+WIDTHS = {"md5": 16, "sha1": 20, "sha256": 32, "pdq": 32, "url": 32, "domain": 32, "photodna": 144}
 """Bytes of an entry, by type."""
 
 TYPES = tuple(sorted(WIDTHS))
 DIGESTS = ("md5", "sha1", "sha256")
 HEX_TYPES = (*DIGESTS, "pdq")
+PHOTODNA = "photodna"
 
 NOT_HEX = "not hexadecimal"
+NOT_BASE64 = "not base64"
 ZERO = "all zero"
 EMPTY_FILE = "the hash of the empty file"
 RESERVED = "reserved for the self-test"
@@ -32,6 +35,7 @@ NOT_DOMAIN = "not a domain name"
 
 Entries = NDArray[np.uint8]
 
+_BASE64_PHOTODNA = 192  # characters
 _NIBBLE = np.full(256, 255, np.uint8)
 for _digit, _character in enumerate(b"0123456789abcdef"):
     _NIBBLE[_character] = _digit
@@ -55,7 +59,7 @@ class Converted:
 
 def convert(kind: str, values: Sequence[bytes]) -> Converted:
     """Return the entries that values of one type stand for; hex in either case, links and domains as UTF-8 text."""
-    entries, refused = decode_hex(values, WIDTHS[kind]) if kind in HEX_TYPES else _decode_links(kind, values)
+    entries, refused = _decode(kind, values)
     for reason, bad in _forbidden(kind).items():
         for index in np.flatnonzero(_rows_in(entries, bad)).tolist():
             refused.setdefault(index, reason)
@@ -77,6 +81,20 @@ def decode_hex(values: Sequence[bytes], width: int) -> tuple[Entries, dict[int, 
     return entries, refused
 
 
+def decode_photodna(values: Sequence[bytes]) -> tuple[Entries, dict[int, str]]:
+    """Return (n, 144) uint8 from hex text or standard base64, and by index why a value is neither; a refused row holds zeros."""
+    width = WIDTHS[PHOTODNA]
+    places = [index for index, value in enumerate(values) if len(value) == _BASE64_PHOTODNA]
+    entries, refused = decode_hex(values, width)
+    for index in places:
+        try:
+            entries[index] = np.frombuffer(base64.b64decode(values[index], validate=True), np.uint8)
+            del refused[index]
+        except ValueError:  # other characters, or padding, which 144 bytes do not have
+            refused[index] = NOT_BASE64
+    return entries, refused
+
+
 def is_placeholder(kind: str, entries: Entries) -> NDArray[np.bool_]:
     """Return whether each digest says nothing of a picture: all zero, or that of the empty file."""
     forbidden = _forbidden(kind)
@@ -93,6 +111,8 @@ def reserved(kind: str) -> Entries:
     """Return the entries that the self-test must find in every index of this type, (k, w) uint8."""
     if kind == "pdq":
         return canary.near_entries()
+    if kind == PHOTODNA:
+        return canary.photodna_entries()
     if kind in DIGESTS:
         return np.frombuffer(canary.digests(kind), np.uint8)[None, :]
     text = urls.canonical(canary.URL) if kind == "url" else urls.domain(canary.DOMAIN)
@@ -102,7 +122,7 @@ def reserved(kind: str) -> Entries:
 @cache
 def _forbidden(kind: str) -> dict[str, Entries]:
     """Return what no list may hold, by reason."""
-    if kind not in HEX_TYPES:
+    if kind not in (*HEX_TYPES, PHOTODNA):
         return {RESERVED: reserved(kind)}
     empty = [hashlib.new(kind, b"", usedforsecurity=False).digest()] if kind in DIGESTS else []
     return {
@@ -118,6 +138,12 @@ def _rows_in(entries: Entries, wanted: Entries) -> NDArray[np.bool_]:
         likely = np.flatnonzero(entries[:, 0] == row[0])
         found[likely] |= (entries[likely] == row).all(axis=1)
     return found
+
+
+def _decode(kind: str, values: Sequence[bytes]) -> tuple[Entries, dict[int, str]]:
+    if kind == PHOTODNA:
+        return decode_photodna(values)
+    return decode_hex(values, WIDTHS[kind]) if kind in HEX_TYPES else _decode_links(kind, values)
 
 
 def _decode_links(kind: str, values: Sequence[bytes]) -> tuple[Entries, dict[int, str]]:

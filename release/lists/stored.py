@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audit_logs import canonical, documents, fields
 from audit_logs.errors import FormatError
@@ -17,12 +18,14 @@ from audit_logs.fields import BASE, Count, Date, Flag, Label, Sha256, Text
 from release import store
 from release.errors import ListError
 from release.lists.entries import Entries
-from release.match import DigestIndex, NearIndex
+from release.match import DigestIndex, NearIndex, VectorIndex
 
 RECORD = "list.json"
 RECORD_TYPE = BASE + "stored-list/v0.1"
 RECORD_LIMIT = 1 << 20
 CHUNK = 65_536  # entries
+Index = DigestIndex | NearIndex | VectorIndex
+_FORMS: dict[str, type[NearIndex | VectorIndex]] = {"pdq": NearIndex, "photodna": VectorIndex}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,7 @@ class StoredList:
                 code="list-age",
             )
 
-    def index(self, kind: str) -> DigestIndex | NearIndex:
+    def index(self, kind: str) -> Index:
         """Return the index of one type, mapped into memory.
 
         Raises:
@@ -139,12 +142,12 @@ class StoredList:
         if not path.exists():
             raise _damaged(str(path), "the index that was imported", "none")
         store.check_private(path)
-        return (NearIndex if kind == "pdq" else DigestIndex).load(path, self.indexes[kind])
+        return _FORMS.get(kind, DigestIndex).load(path, self.indexes[kind])
 
     def raw_entries(self, kind: str) -> Iterator[Entries]:
         """Yield the list's distinct entries of one type in the order of their bytes, (k, w) uint8 at a time."""
         index = self.index(kind)
-        entries, reserved = (index.digests, index.reserved_positions) if isinstance(index, DigestIndex) else (index.codes, index.reserved)
+        entries, reserved = _rows_of(index)
         own = np.ones(len(entries), np.bool_)
         own[reserved] = False
         for start in range(0, len(own), CHUNK):
@@ -177,11 +180,16 @@ def index_path(folder: Path, kind: str) -> Path:
     return folder / f"{kind}.index"
 
 
-def new_index(kind: str, entries: Entries, reserved: Entries) -> DigestIndex | NearIndex:
+def new_index(kind: str, entries: Entries, reserved: Entries) -> Index:
     """Return the index of one type's entries; links and domains are matched by their SHA-256."""
-    if kind == "pdq":
-        return NearIndex.build(entries, reserved)
-    return DigestIndex.build(entries, reserved)
+    return _FORMS.get(kind, DigestIndex).build(entries, reserved)
+
+
+def _rows_of(index: Index) -> tuple[Entries, NDArray[np.int64]]:
+    """Return all rows of an index, in order, and the positions of the reserved ones."""
+    if isinstance(index, DigestIndex):
+        return index.digests, index.reserved_positions
+    return (index.codes if isinstance(index, NearIndex) else index.values), index.reserved
 
 
 def _damaged(where: str, expected: str, found: str) -> ListError:

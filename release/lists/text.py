@@ -8,13 +8,13 @@ from pathlib import Path
 from release.errors import ListError
 from release.lists.reading import Batch, Refused, Values, blocks_of_lines
 
-_BY_LENGTH = {32: "md5", 40: "sha1"}
+_BY_LENGTH = {32: "md5", 40: "sha1", 192: "photodna", 288: "photodna"}
 _AMBIGUOUS = 64
 UNKNOWN = "a length that no hash has"
 
 
 def read(path: Path, kind: str | None) -> Iterator[Batch]:
-    """Yield the values of a text list; without a `kind`, MD5 and SHA-1 are told by their length.
+    """Yield the values of a text list; without a `kind`, MD5, SHA-1 and PhotoDNA are told by their length.
 
     Raises:
         ListError: the file cannot be read, or a value may be of two types and no `kind` says which.

@@ -2,5 +2,6 @@
 
 from release.match.exact import DigestIndex
 from release.match.near import NearIndex
+from release.match.vectors import VectorIndex
 
-__all__ = ["DigestIndex", "NearIndex"]
+__all__ = ["DigestIndex", "NearIndex", "VectorIndex"]

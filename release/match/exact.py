@@ -55,9 +55,9 @@ class DigestIndex:
             raise ListError("digests have a wrong width", expected="16, 20 or 32 bytes", found=f"{entries.shape[1:]}, {reserved.shape[1:]}")
         everything = np.concatenate([entries, reserved])
         order = order_of(everything)
-        ranked = everything[order]
-        kept = first_of_kind(ranked)  # equal digests keep their order: an entry of the list comes before its reserved twin
-        digests = np.ascontiguousarray(ranked[kept])
+        rows = everything[order]
+        kept = first_of_kind(rows)  # equal digests keep their order: an entry of the list comes before its reserved twin
+        digests = np.ascontiguousarray(rows[kept])
         return cls(digests, _buckets(digests), _filter(digests), np.flatnonzero(order[kept] >= len(entries)))
 
     @classmethod

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from release.errors import ListError
 from release.match import parts, saved
-from release.match.order import first_of_kind, order_of
+from release.match.order import ranked
 from release.match.parts import Shape
 
 if TYPE_CHECKING:  # the compiler is loaded at first use
@@ -61,14 +61,8 @@ class NearIndex:
         Raises:
             ListError: a hash is not 32 bytes long, or there are more than two milliards of them.
         """
-        everything = np.concatenate([_checked(entries), _checked(reserved)])
-        order = order_of(everything)
-        codes = everything[order]
-        kept = first_of_kind(codes) | (order >= len(entries))  # equal hashes keep their order: entries before reserved ones
-        codes, order = codes[kept], order[kept]
-        places = np.flatnonzero(order >= len(entries))
+        codes, places, numbers = ranked(_checked(entries), _checked(reserved))
         form = parts.shape_for(len(codes)) if shape is None else shape
-        numbers = order[places] - len(entries)
         return cls(codes, saved.frozen(places), saved.frozen(numbers), form, _tables(codes, form))
 
     @classmethod

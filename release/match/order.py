@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
 
 
+class Ranked(NamedTuple):
+    """Entries and reserved entries in one order.
+
+    Attributes:
+        rows: (n, w) uint8, in ascending order: each entry once, and every reserved entry.
+        reserved: (k,) int64: ascending positions of the reserved entries; after an equal entry.
+        numbers: (k,) int64: which reserved entry lies at each of these positions.
+    """
+
+    rows: Bytes
+    reserved: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+
+
+def ranked(entries: Bytes, reserved: Bytes) -> Ranked:
+    """Return `entries` (n, w) and `reserved` (k, w), numbered 0 to k-1, in one order."""
+    everything = np.concatenate([entries, reserved])
+    order = order_of(everything)
+    rows = everything[order]
+    kept = first_of_kind(rows) | (order >= len(entries))  # equal rows keep their order: entries before reserved ones
+    rows, order = rows[kept], order[kept]
+    places = np.flatnonzero(order >= len(entries))
+    return Ranked(rows, places, order[places] - len(entries))
+
+
 def order_of(rows: Bytes) -> NDArray[np.int64]:
-    """Return the positions of `rows` (n, w >= 8) in ascending order of their bytes; equal rows keep their order.
+    """Return the positions of `rows` (n, w) in ascending order of their bytes; equal rows keep their order.
 
     The first eight bytes decide nearly always, and one sort of one column is several times faster than one of all columns.
     """
     first = _word(rows, 0)
     order = np.argsort(first)
-    ranked = first[order]
+    leading = first[order]
     tied = np.zeros(len(rows), np.bool_)
-    tied[1:] = ranked[1:] == ranked[:-1]
+    tied[1:] = leading[1:] == leading[:-1]
     tied[:-1] |= tied[1:]
     places = np.flatnonzero(tied)
     if len(places):
@@ -27,10 +54,10 @@ def order_of(rows: Bytes) -> NDArray[np.int64]:
     return order
 
 
-def first_of_kind(ranked: Bytes) -> NDArray[np.bool_]:
-    """Return for each of `ranked` (n, w), in order, whether it differs from the one before."""
-    first = np.ones(len(ranked), np.bool_)
-    first[1:] = (ranked[1:] != ranked[:-1]).any(axis=1)
+def first_of_kind(rows: Bytes) -> NDArray[np.bool_]:
+    """Return for each of `rows` (n, w), in order, whether it differs from the one before."""
+    first = np.ones(len(rows), np.bool_)
+    first[1:] = (rows[1:] != rows[:-1]).any(axis=1)
     return first
 
 

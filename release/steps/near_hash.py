@@ -1,5 +1,7 @@
 """`near-hash`: rows that show a picture that a list knows, stored in other bytes.
 
+With `on = "declared"` it compares PhotoDNA values that came with the source (`photodna`); this file is about the pixels.
+
 It finds: pictures whose PDQ hash lies within `distance` bits (of 256) of an entry, in any of the eight turned and mirrored
 forms, under any of the resize conventions named, in any frame of an animation, at any quality: smaller and larger copies,
 other file formats, other compression, slight changes of colour or sharpness.
@@ -29,7 +31,8 @@ from release.match import NearIndex
 from release.match.near import FORMS
 from release.plan import Columns, StepPlan
 from release.sections import Pattern, Range, Section
-from release.steps.base import KEPT, Covers, Flags, Rows, Sheet, Verdicts, missed, need_column, of_type, usable_types
+from release.steps import photodna
+from release.steps.base import KEPT, Covers, Flags, Rows, Sheet, Step, Verdicts, missed, need_column, of_type, usable_types
 
 KIND = "near-hash"
 DISTANCE = 31
@@ -158,11 +161,13 @@ class NearHashKind:
     """The kind `near-hash`."""
 
     kind = KIND
-    needs_lists = frozenset(["pdq"])
+    needs_lists = frozenset(["pdq", photodna.TYPE])
 
-    def parse(self, table: Mapping[str, object], where: str, faults: list[Fault]) -> Parameters:
+    def parse(self, table: Mapping[str, object], where: str, faults: list[Fault]) -> Parameters | photodna.Parameters:
         """Return the parameters of a step's table."""
         section = Section(table, where, faults)
+        if section.choice("on", ("pixels", "declared"), "pixels") == "declared":
+            return photodna.parse(section)
         distance = section.integer("distance", Range(0, DISTANCES[-1]), DISTANCE)
         chosen = section.texts("conventions", CONVENTIONS, _CONVENTION)
         forms = section.choice("forms", (ALL, IDENTITY), ALL)
@@ -172,13 +177,15 @@ class NearHashKind:
         conventions = tuple(convention for convention in CONVENTIONS if convention in chosen)
         return Parameters(distance, conventions, forms, quality, low_quality)
 
-    def build(self, plan: StepPlan, lists: tuple[StoredList, ...], columns: Columns) -> NearHash:
+    def build(self, plan: StepPlan, lists: tuple[StoredList, ...], columns: Columns) -> Step:
         """Return a step.
 
         Raises:
-            StepError: a list has no PDQ hashes, or the plan names no image column.
+            StepError: a list has no entries of the step's type, or the plan names no column for it.
         """
+        if isinstance(plan.parameters, photodna.Parameters):
+            return photodna.build(plan, lists, columns)
         parameters = of_type(plan.parameters, Parameters, plan)
-        usable_types(plan, lists, self.needs_lists)
+        usable_types(plan, lists, frozenset(["pdq"]))
         need_column(plan, columns.image, "image")
         return NearHash(plan.name, parameters, lists, {used.name: of_type(used.index("pdq"), NearIndex, plan) for used in lists})

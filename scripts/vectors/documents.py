@@ -246,6 +246,7 @@ _MANIFESTS: dict[str, tuple[str, Change, str]] = {
     "column-without-name": ("manifest", _nameless_column, "a column without a name"),
     "no-columns": ("manifest", _no_columns, "no column"),
     "all-roles": (OK, _all_roles, "a column in each role"),
+    "declared-photodna": (OK, _types("string", roles=_roles(declared={"photodna": "c0"})), "a column of PhotoDNA values"),
     "role-of-no-column": ("manifest", _set("columns", "url")("link"), "a role for a column that is not in the schema"),
     "two-roles-of-a-column": ("manifest", _set("columns", "url")("caption"), "one column in two roles"),
     "declared-type-unknown": (

@@ -8,11 +8,11 @@ from vectors.reference import keyed, list_commitment, padme, sha256
 from vectors.rows import MATCH_KEY
 from vectors.vector import OK, REFUSED, Pieces, Vector, plain
 
-_SIZES = {"md5": 16, "sha1": 20, "sha256": 32, "pdq": 32, "url": 32, "domain": 32}
+_SIZES = {"md5": 16, "sha1": 20, "sha256": 32, "pdq": 32, "url": 32, "domain": 32, "photodna": 144}
 
 
 def _entries(kind: str, count: int) -> list[bytes]:
-    return [sha256(f"{kind} entry {number}".encode())[: _SIZES[kind]] for number in range(count)]
+    return [(sha256(f"{kind} entry {number}".encode()) * 5)[: _SIZES[kind]] for number in range(count)]
 
 
 def _texts(kind: str, count: int) -> list[str]:

@@ -78,7 +78,7 @@ const MANIFEST = all(
     license: text,
     source: SOURCE,
     schema: all(list(object({ name: nonEmpty, type }), 1), rule("distinct names", (schema) => distinct(schema.map(({ name }) => name)))),
-    columns: object({ image: orNull(text), text: orNull(text), url: orNull(text), declared: map(oneOf("md5", "sha1", "sha256"), text) }),
+    columns: object({ image: orNull(text), text: orNull(text), url: orNull(text), declared: map(oneOf("md5", "photodna", "sha1", "sha256"), text) }),
     rowGroupRows: rule("2^k, k from 0 to 20", isPowerOfTwo),
     rows: count,
     root: form.sha256,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 from collections.abc import Mapping
@@ -159,6 +160,31 @@ def test_a_digest_is_found_in_whatever_column_it_stands(tmp_path: Path, column: 
     assert matched(own_list(tmp_path, "md5", old), batch, roles).hits == (Hit(0, "exact-hash", "declared", "own"),)
 
 
+VALUE = bytes(range(50, 194))
+PHOTODNA = {"on": "declared", "distance": 20}
+
+
+@pytest.mark.parametrize("column", ["pdna", "caption"])
+def test_a_photodna_value_is_matched_as_the_release_attests_in_whatever_column_it_stands(tmp_path: Path, column: str) -> None:
+    """By the attested distance, in hex, base64 or bytes; the canary of this way is found first."""
+    near, far = bytes([70]) + VALUE[1:], bytes([71]) + VALUE[1:]
+    texts = [far.hex(), base64.b64encode(near).decode(), "no value", None]
+    roles = Roles(None, None, None, {"photodna": "pdna"})
+    raw = pa.array([None, None, None, near if column == "caption" else None], pa.binary())
+    batch = pa.record_batch({"pdna": raw, "caption": texts} if column == "caption" else {"pdna": texts})
+    made = matched(own_list(tmp_path, "photodna", VALUE.hex()), batch, roles, attestation("near-hash", PHOTODNA, "declared"))
+    assert {hit.row for hit in made.hits} == ({1, 3} if column == "caption" else {1})
+    assert {(hit.kind, hit.covers) for hit in made.hits} == {("near-hash", "declared")}
+    assert "distance 20" in str(made.applied[0])
+
+
+def test_photodna_values_that_no_step_gives_a_distance_for_are_named_as_not_matched(tmp_path: Path) -> None:
+    """An auditor's list is not passed over in silence."""
+    made = matching(own_list(tmp_path, "photodna", VALUE.hex()), case_of(pa.record_batch({"pdna": ["x"]}), Roles(None, None, None, {})))
+    assert made.claim().result == "skipped"
+    assert "PhotoDNA values of own" in made.limitations[0]
+
+
 def test_a_list_that_nothing_could_match_confirms_nothing(tmp_path: Path) -> None:
     """Links against a release without a text."""
     made = matching(own_list(tmp_path, "url", LINK), case_of(pa.record_batch({"n": [1]}), Roles(None, None, None, {})))
@@ -242,6 +268,8 @@ def test_a_row_kept_at_low_quality_counts_as_matched(tmp_path: Path) -> None:
         attestation("near-hash", {"distance": "31", "conventions": 5}, "pixels", ("full",)),
         attestation("exact-hash", {"on": "declared"}, "stored"),
         attestation("url", {"tracking": []}, "pixels"),
+        attestation("near-hash", {"on": "declared", "distance": 20}, "pixels"),
+        attestation("near-hash", {"on": "declared"}, "declared"),
     ],
 )
 def test_an_attestation_cannot_say_less_than_its_parameters(step: Any) -> None:

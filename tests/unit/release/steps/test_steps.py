@@ -331,5 +331,5 @@ def test_a_package_adds_a_kind_but_takes_none_over(monkeypatch: pytest.MonkeyPat
 def test_the_documentation_names_every_kind_and_reason() -> None:
     """docs/steps.md tells of each built-in kind and each reason that its module has."""
     text = (Path(__file__).parents[4] / "docs" / "steps.md").read_text()
-    words = {*kinds(), "no-image", "no-pixels", "no-url", "bad-url", "no-declared-hash", "bad-declared-hash"}
+    words = {*kinds(), "no-image", "no-pixels", "no-url", "bad-url", "no-declared-hash", "bad-declared-hash", "no-photodna", "bad-photodna"}
     assert [word for word in words if f"`{word}`" not in text] == []
