@@ -37,6 +37,7 @@ COMMANDS = {
     "build": "Screen a source and write a signed candidate.",
     "audit": "Check a candidate as an auditor, and sign an opinion.",
     "publish": "Publish a candidate that meets the trust policy.",
+    "rescreen": "Match a newer list with the sealed fingerprints of a release.",
     "recall": "Withdraw a release, and republish the log.",
     "withdraw": "Sign the withdrawal of a statement or of a key.",
     "record": "Log statements that others signed, and republish the log.",
