@@ -5,13 +5,14 @@ A row passes through here once. It leaves as a row of the shard, or as a line of
     reader -> fingerprints -> step 1 -> ... -> step n -> kept: data/<split>-....parquet, and its fingerprints for tier rows
                                  `-> removed or unscreenable: one line for tier matches; its bytes are dropped here
 
-Before the first row of a shard the canaries pass the same schema, the same fingerprinter and the same steps; one miss stops
-the build. They never reach a table, a count or a root.
+Before the first row of a shard the canary is stored in the source's own format, and passes the same reader, the same
+fingerprinter and the same steps; one miss stops the build. They never reach a table, a count or a root.
 """
 
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
@@ -141,8 +142,16 @@ class Screening:
         return ("url", "domain") if self._columns.url else ()
 
     def _self_test(self) -> tuple[SelfTest, ...]:
-        canary = self._rows(SourceBatch(canary_batch(self.job.source.schema, self._columns), 0, {}))
-        return tuple(step.self_test(canary) for step in self.steps)
+        """Let every step find the canary, which is stored and read as a row of the source is."""
+        with tempfile.TemporaryDirectory(dir=self.job.work, prefix="self-test-") as folder:
+            source = self.job.source.planted(canary_batch(self.job.source.schema, self._columns), Path(folder))
+            (batch,) = source.read(source.units[0], batch_bytes=BATCH_BYTES)
+            if batch.batch.num_rows != 1 or batch.problems:
+                raise ScreeningError(
+                    "the self-test's row was not read as it was written", found=", ".join(batch.problems.values()), code="canary"
+                )
+            canary = self._rows(batch)
+            return tuple(step.self_test(canary) for step in self.steps)
 
     def _rows(self, batch: SourceBatch) -> Rows:
         images = image_bytes(batch.batch, self._columns.image)

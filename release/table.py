@@ -286,6 +286,20 @@ class PrivateWriter:
         self._writer.discard()
 
 
+def write_private(path: Path, batch: pa.RecordBatch) -> None:
+    """Write one batch as a private table.
+
+    Raises:
+        StoreError: the disk did not take it; nothing stays.
+    """
+    writer = PrivateWriter(path, batch.schema)
+    try:
+        writer.append(batch)
+        writer.close()
+    finally:
+        writer.discard()
+
+
 class _Cutter:
     """Cuts a stream of batches into groups of exactly so many rows, each in pieces that only depend on the rows.
 

@@ -213,7 +213,8 @@ def _words(words: Sequence[object]) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
+    """Return this process's environment, in which this checkout comes first; what a test put on the path comes after."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])}
 
 
 def picture(seed: int) -> Image.Image:

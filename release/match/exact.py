@@ -6,7 +6,7 @@ loses them too; which positions are theirs is known, and a row that hits one of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,10 @@ class DigestIndex:
     def __len__(self) -> int:
         """Return the number of distinct entries of the list, without reserved ones."""
         return len(self.digests) - len(self.reserved_positions)
+
+    def unreserved(self) -> DigestIndex:
+        """Return this index, its arrays shared, with reserved entries as entries of the list: for self-tests that go all the way."""
+        return replace(self, reserved_positions=self.reserved_positions[:0])
 
     def find(self, queries: Digests) -> NDArray[np.int64]:
         """Return for each of `queries` (q, w) its position, which may be a reserved one, or -1.

@@ -7,7 +7,7 @@ probing the dearer way. Entries and reserved entries (the self-test's) lie in th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -98,6 +98,11 @@ class NearIndex:
     def __len__(self) -> int:
         """Return the number of distinct entries of the list, without reserved ones."""
         return len(self.codes) - len(self.reserved)
+
+    def unreserved(self, number: int) -> NearIndex:
+        """Return this index, its arrays shared, with one reserved entry as an entry of the list: for self-tests that go all the way."""
+        others = self.numbers != number
+        return replace(self, reserved=saved.frozen(self.reserved[others]), numbers=saved.frozen(self.numbers[others]))
 
     def any_within(self, codes: Codes, radius: int) -> NDArray[np.bool_]:
         """Return whether each of `codes`, (m, 32) or (m, k, 32) with any of k forms counting, lies within `radius` bits of an entry.

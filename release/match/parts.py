@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 BITS = 256
-FEW = 4096
-"""Up to so many entries are compared one by one, which costs no more."""
+FEW = 8192
+"""Up to so many entries are compared one by one, which costs no more at the usual distance."""
 
 SHORT = 400_000
 """Up to so many entries are cut into sixteen parts, which need far fewer probes; beyond, buckets of sixteen bits are too full."""

@@ -8,7 +8,7 @@ exceeds 2 * 144 * 128^2 + 2 * 144 * 128^2 = 9,437,184 in magnitude, below the 2^
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -75,6 +75,11 @@ class VectorIndex:
     def __len__(self) -> int:
         """Return the number of distinct entries of the list, without reserved ones."""
         return len(self.values) - len(self.reserved)
+
+    def unreserved(self, number: int) -> VectorIndex:
+        """Return this index, its arrays shared, with one reserved entry as an entry of the list: for self-tests that go all the way."""
+        others = self.numbers != number
+        return replace(self, reserved=saved.frozen(self.reserved[others]), numbers=saved.frozen(self.numbers[others]))
 
     def any_within(self, values: Values, distance: int) -> NDArray[np.bool_]:
         """Return whether each of `values` (m, 144) lies within a Euclidean `distance` of an entry; reserved entries do not count.

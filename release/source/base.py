@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 import pyarrow as pa
@@ -147,6 +147,16 @@ class Source(Protocol):
 
     def locator(self, unit: Unit, position: int) -> str:
         """Return where a row of a unit is, for people who hold the source."""
+
+    def planted(self, row: pa.RecordBatch, folder: Path) -> Source:
+        """Return a source of this kind and schema whose only row is `row`, written into a private folder as this source's rows are stored.
+
+        It is read by the same reader, so that the self-test's row comes the way of all rows.
+
+        Raises:
+            StoreError: the row cannot be written.
+            SourceError: it cannot be read back.
+        """
 
 
 def gather(pieces: Iterable[tuple[pa.RecordBatch, dict[int, str]]], batch_bytes: int) -> Iterator[SourceBatch]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 
@@ -20,6 +20,7 @@ from audit_logs.manifest import FileEntry, SourcePin
 from release import store
 from release.errors import SourceError
 from release.source.base import (
+    DEFAULT_SPLIT,
     ImageColumn,
     Request,
     SourceBatch,
@@ -38,6 +39,7 @@ COMPANIONS = frozenset(["", *(f".{word}" for word in _COMPANIONS.split())])
 IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 CAPTIONS = frozenset([".txt"])
 CAPTION_BYTES = 1 << 20
+PLANTED = "planted.png"
 _SHOWN = 3
 
 
@@ -108,6 +110,20 @@ class ImageFolder:
         """
         stretch, schema = _stretch(unit), self.schema
         return gather((self._row(index, schema) for index in range(stretch.start, stretch.end)), batch_bytes)
+
+    def planted(self, row: pa.RecordBatch, folder: Path) -> ImageFolder:
+        """Return this source with one row, whose image is a file of its own; see `release.source.base.Source.planted`.
+
+        Raises:
+            StoreError: the row cannot be written.
+        """
+        (image,) = row.column(self.image.name).field("bytes").to_pylist()
+        store.write_file(folder / PLANTED, image, private=True)
+        metadata = pa.Table.from_batches([row]).select(self.metadata.column_names)
+        if self.captions and (caption := row.column(self.captions)[0].as_py()) is not None:
+            store.write_file(folder / f"{PurePosixPath(PLANTED).stem}.txt", caption.encode(), private=True)
+        unit = Unit(0, DEFAULT_SPLIT, 1, Stretch(0, 1, ""))
+        return replace(self, root=folder, paths=pa.array([PLANTED]), metadata=metadata.combine_chunks(), units=(unit,))
 
     def _row(self, index: int, schema: pa.Schema) -> tuple[pa.RecordBatch, dict[int, str]]:
         path = self.paths[index].as_py()

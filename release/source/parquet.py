@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Protocol
@@ -21,10 +21,11 @@ import pyarrow.parquet as pq
 
 from audit_logs.errors import Problem
 from audit_logs.manifest import SourceFile, SourcePin
-from release import store
+from release import store, table
 from release.errors import SourceError
 from release.source.base import (
     BAD_PATH,
+    DEFAULT_SPLIT,
     NO_IMAGE,
     ImageColumn,
     Request,
@@ -40,6 +41,7 @@ from release.source.files import NotRead, read_inside
 from release.values import cast, normalise
 
 BUFFER = 1 << 20
+PLANTED = "planted.parquet"
 _MOST_ROWS_AT_ONCE = 128
 _PARTS_OF_A_BATCH = 16  # rows of a file differ in size: a batch is put together from so many reads of average rows
 
@@ -199,6 +201,20 @@ class ParquetSource:
         """
         pieces = (piece for span in _spans(unit) for batch in self._rows(span, batch_bytes) for piece in self._filled(batch, batch_bytes))
         return gather(pieces, batch_bytes)
+
+    def planted(self, row: pa.RecordBatch, folder: Path) -> ParquetSource:
+        """Return this source with one row, in a Parquet file of its own; see `release.source.base.Source.planted`.
+
+        Raises:
+            StoreError: the row cannot be written.
+            SourceError: the file cannot be read back.
+        """
+        table.write_private(folder / PLANTED, row)
+        where = LocalFiles(folder, None if self.where.root is None else folder)
+        pinned, described = _pin(where, PLANTED, DEFAULT_SPLIT)
+        _check_same(PLANTED, self.schema, PLANTED, described.schema)
+        unit = Unit(0, DEFAULT_SPLIT, 1, (Span(0, 0, len(pinned.group_rows), 0),))
+        return replace(self, where=where, pinned=(pinned,), units=(unit,))
 
     def _rows(self, span: Span, batch_bytes: int) -> Iterator[pa.RecordBatch]:
         pinned = self.pinned[span.file]

@@ -199,6 +199,17 @@ def missed(step: str, which_list: str, what: str) -> StepError:
     )
 
 
+def check_verdict(step: Step, canary: Rows, *, removed: bool) -> None:
+    """Check that a step of one list, in which a reserved entry counts as any other, removes the canary row, or does not.
+
+    Raises:
+        StepError: it is the other way round.
+    """
+    verdicts = step.screen(canary, np.ones(canary.n, np.bool_))
+    if (verdicts.status[0] == REMOVED) != removed:
+        raise missed(step.name, step.lists[0].name, "the canary removed within the step's reach, and not beyond it")
+
+
 def usable_types(plan: StepPlan, lists: Sequence[StoredList], types: frozenset[str]) -> dict[str, tuple[str, ...]]:
     """Return by list name the types of its entries that a step can use, sorted.
 

@@ -9,7 +9,7 @@ be wrong, or of other bytes than those that are stored, and the attestation says
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -23,7 +23,7 @@ from release.lists.entries import DIGESTS, WIDTHS, decode_hex, is_placeholder
 from release.match import DigestIndex
 from release.plan import Columns, StepPlan
 from release.sections import Section
-from release.steps.base import Covers, Flags, Rows, Sheet, Verdicts, missed, need_column, of_type, usable_types
+from release.steps.base import Covers, Flags, Rows, Sheet, Verdicts, check_verdict, missed, need_column, of_type, usable_types
 
 KIND = "exact-hash"
 NO_IMAGE = "no-image"
@@ -98,11 +98,13 @@ class ExactHash:
             StepError: it was not.
         """
         planted = 0
-        for name, indexes in self.indexes.items():
-            for kind, index in indexes.items():
+        for used in self.lists:
+            name = used.name
+            for kind, index in self.indexes[name].items():
                 query = self._digests(canary, kind).digests[:1]
                 if not np.isin(index.find(query), index.reserved_positions).all() or index.contains(query).any():
                     raise missed(self.name, name, f"the reserved entry of type {kind} found by the canary")
+                check_verdict(replace(self, lists=(used,), indexes={name: {kind: index.unreserved()}}), canary, removed=True)
                 planted += 1
         return SelfTest(planted=planted, caught=planted, beyond=0)
 

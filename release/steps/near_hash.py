@@ -17,7 +17,7 @@ The quality that decides is the lowest over the row's frames, each as a viewer s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,20 @@ from release.match.near import FORMS
 from release.plan import Columns, StepPlan
 from release.sections import Pattern, Range, Section
 from release.steps import photodna
-from release.steps.base import KEPT, Covers, Flags, Rows, Sheet, Step, Verdicts, missed, need_column, of_type, usable_types
+from release.steps.base import (
+    KEPT,
+    Covers,
+    Flags,
+    Rows,
+    Sheet,
+    Step,
+    Verdicts,
+    check_verdict,
+    missed,
+    need_column,
+    of_type,
+    usable_types,
+)
 
 KIND = "near-hash"
 DISTANCE = 31
@@ -146,8 +159,14 @@ class NearHash:
                 raise missed(self.name, name, f"reserved entries at {sorted(wanted)} bits found by the canary")
             if any(number > distance for number in found):
                 raise missed(self.name, name, f"no entry beyond {distance} bits found by the canary")
+            for number in (*wanted, *past):
+                check_verdict(self._with_one(name, index.unreserved(number)), canary, removed=number <= distance)
         lists = len(self.indexes)
         return SelfTest(planted=len(wanted) * lists, caught=len(wanted) * lists, beyond=len(past) * lists)
+
+    def _with_one(self, name: str, index: NearIndex) -> NearHash:
+        """Return this step with one list, and another index of it."""
+        return replace(self, lists=tuple(used for used in self.lists if used.name == name), indexes={name: index})
 
     def _forms(self, canary: Rows) -> NDArray[np.uint8]:
         """Return the hashes of the canary's picture, (k, 32): all forms that are matched, under all conventions."""

@@ -8,7 +8,7 @@ or of another picture, and the attestation says `declared`. A row without a valu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +21,7 @@ from release.lists.entries import Entries, decode_photodna
 from release.match import VectorIndex
 from release.plan import Columns, StepPlan
 from release.sections import Range, Section
-from release.steps.base import Covers, Flags, Rows, Sheet, Verdicts, missed, of_type, usable_types
+from release.steps.base import Covers, Flags, Rows, Sheet, Verdicts, check_verdict, missed, of_type, usable_types
 
 TYPE = "photodna"
 NO_VALUE = "no-photodna"
@@ -78,11 +78,13 @@ class DeclaredNear:
         distance = self.parameters.distance
         wanted = {0, distance // 4, distance // 2, 3 * distance // 4, distance}
         value = declared_values(canary.batch.column(self.column))[0][0]
-        for name, index in self.indexes.items():
+        for used, index in ((used, self.indexes[used.name]) for used in self.lists):
+            name = used.name
             if index.reserved_within(value, distance) != list(range(distance + 1)):
                 raise missed(self.name, name, f"the reserved entries up to a distance of {distance}, and no others, found by the canary")
-            if index.any_within(value[None], distance).any():
-                raise missed(self.name, name, "a canary that is no entry of the list")
+            for number in (*wanted, distance + 1):
+                awake = replace(self, lists=(used,), indexes={name: index.unreserved(number)})
+                check_verdict(awake, canary, removed=number <= distance)
         lists = len(self.indexes)
         return SelfTest(planted=len(wanted) * lists, caught=len(wanted) * lists, beyond=lists)
 

@@ -9,7 +9,7 @@ link has come to show since the list was made. A row without a link, or with one
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from release.lists.entries import WIDTHS, Entries, link_entry
 from release.match import DigestIndex
 from release.plan import Columns, StepPlan
 from release.sections import Pattern, Section
-from release.steps.base import Covers, Flags, Rows, Sheet, Verdicts, missed, need_column, of_type, usable_types
+from release.steps.base import Covers, Flags, Rows, Sheet, Verdicts, check_verdict, missed, need_column, of_type, usable_types
 
 KIND = "url"
 TRACKING = ("fbclid", "gclid", "msclkid", "utm_*")
@@ -91,11 +91,13 @@ class Url:
         """
         planted = 0
         links = self._links(canary, np.ones(canary.n, np.bool_))
-        for name, indexes in self.indexes.items():
-            for kind, index in indexes.items():
+        for used in self.lists:
+            name = used.name
+            for kind, index in self.indexes[name].items():
                 queries = links.entries[kind]
                 if not np.isin(index.find(queries), index.reserved_positions).any() or not len(queries):
                     raise missed(self.name, name, f"the reserved entry of type {kind} found by the canary")
+                check_verdict(replace(self, lists=(used,), indexes={name: {kind: index.unreserved()}}), canary, removed=True)
                 planted += 1
         return SelfTest(planted=planted, caught=planted, beyond=0)
 

@@ -41,6 +41,10 @@ class Words:
         for first in range(0, unit.rows, 2):
             yield SourceBatch(pa.record_batch([pa.array(texts[first : first + 2])], schema=SCHEMA), first, {})
 
+    def planted(self, row: pa.RecordBatch, folder: Path) -> Any:  # noqa: ARG002  (the protocol's)
+        """Return a source of one row."""
+        return replace(self, units=(Unit(0, "train", 1, None),))
+
     def locator(self, unit: Unit, position: int) -> str:
         """Return a place."""
         return f"{unit.index}:{position}"

@@ -203,7 +203,7 @@ def test_self_test_entry_at_the_distance_is_met_at_the_full_radius_of_a_part() -
 
 def test_saved_tables_are_mapped_and_answer_alike(tmp_path: Path) -> None:
     """A long list's tables are written with it, mapped into memory, and used."""
-    entries = codes(17, 6000)
+    entries = codes(17, 9000)
     path = tmp_path / "list.pdq"
     NearIndex.build(entries, canary.near_entries()).save(path)
     index = NearIndex.load(path)

@@ -19,6 +19,7 @@ from release.lists import ImportRequest, ListStore
 from release.match import DigestIndex, NearIndex
 from release.plan import Plan, load
 from release.steps import KEPT, REMOVED, UNSCREENABLE, Rows, Step, build_steps, kinds
+from release.steps.base import Sheet
 
 TODAY = date(2026, 3, 1)
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -255,6 +256,24 @@ def test_a_step_whose_index_lost_the_canaries_is_stopped(all_types: Path, step: 
     monkeypatch.setattr(DigestIndex, "find", lambda _, queries: np.full(len(queries), -1, np.int64))
     monkeypatch.setattr(NearIndex, "reserved_within", lambda *_: [])
     with pytest.raises(StepError, match="self-test"):
+        built.self_test(canary_rows())
+
+
+@pytest.mark.parametrize("step", [step for step, _, _ in STEPS])
+def test_a_step_that_finds_and_then_lets_go_is_stopped(all_types: Path, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The self-test goes all the way to a verdict: an index that works is not enough."""
+    built = one_step(all_types, step)
+    monkeypatch.setattr(Sheet, "remove", lambda *_: None)
+    with pytest.raises(StepError, match="within the step's reach"):
+        built.self_test(canary_rows())
+
+
+def test_a_step_whose_search_reaches_too_far_is_stopped(all_types: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that takes one bit more than the plan's distance would remove what the plan keeps."""
+    built = one_step(all_types, 'kind = "near-hash"\nlists = ["known"]')
+    search = NearIndex.any_within
+    monkeypatch.setattr(NearIndex, "any_within", lambda index, codes, radius: search(index, codes, radius + 1))
+    with pytest.raises(StepError, match="not beyond it"):
         built.self_test(canary_rows())
 
 
