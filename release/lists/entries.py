@@ -5,7 +5,7 @@ No value ever stands in a reason: reasons are told, values are not.
 
 from __future__ import annotations
 
-import base64
+import binascii
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from release import canary
 from release.lists import urls
 
-WIDTHS = {"md5": 16, "sha1": 20, "sha256": 32, "pdq": 32, "url": 32, "domain": 32, "photodna": 144}
+WIDTHS = {"md5": 16, "sha1": 20, "sha256": 32, "pdq": 32, "photodna": 144, "url": 32, "domain": 32}
 """Bytes of an entry, by type."""
 
 TYPES = tuple(sorted(WIDTHS))
 DIGESTS = ("md5", "sha1", "sha256")
 HEX_TYPES = (*DIGESTS, "pdq")
 PHOTODNA = "photodna"
+PHOTODNA_HEX, PHOTODNA_BASE64 = 288, 192
 
 NOT_HEX = "not hexadecimal"
 NOT_BASE64 = "not base64"
@@ -35,7 +36,6 @@ NOT_DOMAIN = "not a domain name"
 
 Entries = NDArray[np.uint8]
 
-_BASE64_PHOTODNA = 192  # characters
 _NIBBLE = np.full(256, 255, np.uint8)
 for _digit, _character in enumerate(b"0123456789abcdef"):
     _NIBBLE[_character] = _digit
@@ -83,15 +83,16 @@ def decode_hex(values: Sequence[bytes], width: int) -> tuple[Entries, dict[int, 
 
 def decode_photodna(values: Sequence[bytes]) -> tuple[Entries, dict[int, str]]:
     """Return (n, 144) uint8 from hex text or standard base64, and by index why a value is neither; a refused row holds zeros."""
-    width = WIDTHS[PHOTODNA]
-    places = [index for index, value in enumerate(values) if len(value) == _BASE64_PHOTODNA]
-    entries, refused = decode_hex(values, width)
-    for index in places:
-        try:
-            entries[index] = np.frombuffer(base64.b64decode(values[index], validate=True), np.uint8)
-            del refused[index]
-        except ValueError:  # other characters, or padding, which 144 bytes do not have
-            refused[index] = NOT_BASE64
+    entries, refused = decode_hex(values, WIDTHS[PHOTODNA])
+    for index, value in enumerate(values):
+        if len(value) == PHOTODNA_BASE64:
+            try:
+                entries[index] = np.frombuffer(binascii.a2b_base64(value, strict_mode=True), np.uint8)
+                del refused[index]
+            except ValueError:  # other characters, or padding, which 144 bytes do not have
+                refused[index] = NOT_BASE64
+        elif len(value) != PHOTODNA_HEX:
+            refused[index] = f"{len(value)} characters instead of {PHOTODNA_HEX} (hexadecimal) or {PHOTODNA_BASE64} (base64)"
     return entries, refused
 
 

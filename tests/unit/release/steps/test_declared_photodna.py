@@ -103,7 +103,7 @@ def test_list_file_refuses_what_is_no_value(tmp_path: Path) -> None:
         (3, "photodna: reserved for the self-test"),
         (4, "photodna: not base64"),
         (5, "photodna: not hexadecimal"),
-        (6, "photodna: 2 characters instead of 288"),
+        (6, "photodna: 2 characters instead of 288 (hexadecimal) or 192 (base64)"),
     ]
 
 
