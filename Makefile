@@ -8,7 +8,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet install --constra
 # What decides whether an environment is still the right one; a second run that finds nothing changed installs nothing.
 PINS = pyproject.toml constraints.txt
 
-.PHONY: demo test check coverage bench docs vectors tamper fuzz clean
+.PHONY: demo test check coverage bench docs vectors tamper fuzz kernel-agreement clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.run
@@ -41,6 +41,9 @@ vectors: $(VENV)/.run
 
 tamper: $(VENV)/.run
 	PYTHONPATH=tests $(BIN)/python -m tamper
+
+kernel-agreement: $(VENV)/.test
+	PYTHONPATH=tests $(BIN)/python -m agreement
 
 fuzz: $(VENV)/.run
 	PYTHONPATH=tests $(BIN)/python -m fuzz.mutation

@@ -51,22 +51,11 @@ def _add(total: Floats, weight: Floats, lines: Any) -> None:  # noqa: ANN401  (f
 
 
 @compiled
-def down_grey(pixels: Any, schedules: Any, sums: Floats) -> None:  # noqa: ANN401  (as above)
-    """Set `sums` (conventions, 64, columns) to the samples down a grey picture; `schedules`: `schedule.Down`, three of them."""
-    last = pixels.shape[0] - 1
-    sums[:] = 0.0
-    for convention in range(sums.shape[0]):
-        start, sample, weight = schedules[convention]
-        for group in range(start.shape[0] - 1):
-            y = 4 * group
-            for entry in range(start[group], start[group + 1]):
-                lines = (pixels[y], pixels[min(y + 1, last)], pixels[min(y + 2, last)], pixels[min(y + 3, last)])
-                _add(sums[convention, sample[entry]], weight[entry], lines)
-
-
-@compiled
 def down_colour(pixels: Any, schedules: Any, sums: Floats, four: Floats) -> None:  # noqa: ANN401  (as above)
-    """Do the same with RGB or RGBX, whose lines are brought to luma once for all conventions; `four` (4, columns): room for them."""
+    """Set `sums` (conventions, 64, columns) to the samples down an RGB or RGBX picture, whose lines are brought to luma once for all.
+
+    `schedules` are `schedule.Down`, three of them, and `four` (4, columns) is room for the lines in hand.
+    """
     last = pixels.shape[0] - 1
     sums[:] = 0.0
     lines = (four[0], four[1], four[2], four[3])
@@ -83,17 +72,36 @@ def down_colour(pixels: Any, schedules: Any, sums: Floats, four: Floats) -> None
 
 
 @compiled
-def across(sums: Floats, schedule: Any, out: Floats) -> None:  # noqa: ANN401  (as above)
-    """Set `out` (64, 64) to the samples across one convention's `sums` (64, columns), four of its lines at a time."""
+def _across_four(lines: Any, schedule: Any, out: Floats) -> None:  # noqa: ANN401  (as above)
+    """Set `out` (4, 64) to the samples across four lines."""
     start, column, weight = schedule
+    first, second, third, fourth = lines
+    for j in range(64):
+        a = b = c = d = np.float32(0.0)
+        for entry in range(start[j], start[j + 1]):
+            x, share = column[entry], weight[entry]
+            a += share * first[x]
+            b += share * second[x]
+            c += share * third[x]
+            d += share * fourth[x]
+        out[0, j], out[1, j], out[2, j], out[3, j] = a, b, c, d
+
+
+@compiled
+def across(sums: Floats, schedule: Any, out: Floats) -> None:  # noqa: ANN401  (as above)
+    """Set `out` (64, 64) to the samples across one convention's `sums` (64, columns)."""
     for i in range(0, 64, 4):
-        first, second, third, fourth = sums[i], sums[i + 1], sums[i + 2], sums[i + 3]
-        for j in range(64):
-            a = b = c = d = np.float32(0.0)
-            for entry in range(start[j], start[j + 1]):
-                x, share = column[entry], weight[entry]
-                a += share * first[x]
-                b += share * second[x]
-                c += share * third[x]
-                d += share * fourth[x]
-            out[i, j], out[i + 1, j], out[i + 2, j], out[i + 3, j] = a, b, c, d
+        _across_four((sums[i], sums[i + 1], sums[i + 2], sums[i + 3]), schedule, out[i : i + 4])
+
+
+@compiled
+def grey(pixels: Any, strips: Any, schedule: Any, four: Floats, out: Floats) -> None:  # noqa: ANN401  (as above)
+    """Set `out` (64, 64) to the samples of a grey picture under one convention: `schedule.Strips` down, `schedule.Across` across."""
+    start, line, weight = strips
+    for i in range(0, 64, 4):
+        four[:] = 0.0
+        for k in range(4):
+            for entry in range(start[i + k], start[i + k + 1]):
+                rows = line[entry]
+                _add(four[k], weight[entry], (pixels[rows[0]], pixels[rows[1]], pixels[rows[2]], pixels[rows[3]]))
+        _across_four((four[0], four[1], four[2], four[3]), schedule, out[i : i + 4])

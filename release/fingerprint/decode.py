@@ -81,15 +81,14 @@ class Room:
         self.colour = colour
         self._kept = np.empty(KEPT_BYTES, np.uint8)
 
-    def decode(self, data: memoryview, *, strict: bool) -> NDArray[np.uint8] | NDArray[np.uint32]:
-        """Return the pixels of a JPEG, (rows, columns) uint8 grey or uint32 RGBX; what `simplejpeg` raises comes through."""
-        height, width, _, _ = simplejpeg.decode_jpeg_header(data, strict=False)
-        size = height * width * (4 if self.colour else 1)
+    def decode(self, data: memoryview, pixels: int, *, strict: bool) -> NDArray[np.uint8] | NDArray[np.uint32]:
+        """Return the `pixels` of a JPEG, (rows, columns) uint8 grey or uint32 RGBX; what `simplejpeg` raises comes through."""
+        size = pixels * (4 if self.colour else 1)
         room = self._kept if size <= KEPT_BYTES else np.empty(size, np.uint8)
         if not strict:
             room[:size] = 0  # what does not decode must not show another picture
-        pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGBX" if self.colour else "GRAY", strict=strict, buffer=room)
-        return pixels.view("<u4")[:, :, 0] if self.colour else pixels[:, :, 0]
+        decoded: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGBX" if self.colour else "GRAY", strict=strict, buffer=room)
+        return decoded.view("<u4")[:, :, 0] if self.colour else decoded[:, :, 0]
 
 
 class Picture:
@@ -108,11 +107,12 @@ class Picture:
     def views(self) -> Iterator[View]:
         """Yield every view of every frame, as far as the picture decodes and the limits allow."""
         if self._data[: len(_JPEG_START)] == _JPEG_START:
-            space = self._jpeg_space()
-            if self.reason:
+            space, size = self._jpeg_header()
+            if size > self._limits.pixels:
+                self.reason = "pixels"
                 return
             if space in _DIRECT:
-                pixels = self._jpeg()
+                pixels = self._jpeg(size)
                 if pixels is not None:
                     yield View(pixels, counts=True, exact=self._room.colour or space in _GREY)
                     if _has_several(self._data):
@@ -120,21 +120,19 @@ class Picture:
                     return
         yield from self._pillow()
 
-    def _jpeg_space(self) -> str:
-        """Return the colour space that a JPEG's header names, "" where it has none that can be read."""
+    def _jpeg_header(self) -> tuple[str, int]:
+        """Return colour space and number of pixels that a JPEG's header names, "" and 0 where it has none that can be read."""
         try:
             height, width, space, _ = simplejpeg.decode_jpeg_header(self._data, strict=False)
         except BROKEN:
-            return ""
-        if height * width > self._limits.pixels:
-            self.reason = "pixels"
-        return str(space)
+            return "", 0
+        return str(space), height * width
 
-    def _jpeg(self) -> NDArray[np.uint8] | NDArray[np.uint32] | None:
+    def _jpeg(self, size: int) -> NDArray[np.uint8] | NDArray[np.uint32] | None:
         """Return the pixels of a JPEG, damaged or not, or None where libjpeg-turbo makes nothing of it."""
         for strict in (True, False):
             try:
-                return self._room.decode(self._data, strict=strict)
+                return self._room.decode(self._data, size, strict=strict)
             except BROKEN:
                 self.reason = "truncated"
         self.reason = ""

@@ -125,12 +125,13 @@ def margin(coefficients: Floats) -> float:
 def _write_bits(keys: Keys, straight: Pixels, turned: Pixels) -> None:
     """Set bit 16 * i + j, counted from the end of the hash, where a coefficient exceeds the median; `turned`: transposed."""
     median = _median(keys)
-    for i in range(16):
-        for j in range(16):
-            if keys[16 * i + j] > median:
-                bit, other = 16 * i + j, 16 * j + i
-                straight[31 - bit // 8] |= np.uint8(1 << (bit % 8))
-                turned[31 - other // 8] |= np.uint8(1 << (other % 8))
+    for byte in range(32):
+        own = other = 0
+        for bit in range(8):
+            at = 8 * byte + bit
+            own |= int(keys[at] > median) << bit
+            other |= int(keys[16 * (at % 16) + at // 16] > median) << bit
+        straight[31 - byte], turned[31 - byte] = own, other
 
 
 @compiled

@@ -43,6 +43,10 @@ class Hasher:
     """Hashes picture after picture in the same room; not for two threads at once.
 
     Pictures are (rows, columns) uint8 grey, (rows, columns, 3) uint8 RGB, or (rows, columns) uint32 RGBX with red in the lowest byte.
+
+    Attributes:
+        names: the resize conventions.
+        ties: how many hashes had a near tie so far, and were made anew in the reference's order.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -50,6 +54,7 @@ class Hasher:
         self._room = np.empty((len(self.names) * SIDE + LINES) * KEPT_COLUMNS, np.float32)
         self._samples = np.empty((SIDE, SIDE), np.float32)
         self._reference = Reference()
+        self.ties = 0
 
     def hash(self, pixels: Pixels, *, exact: bool = True) -> tuple[Forms, Qualities]:
         """Return the eight forms, (conventions, 8, 32) uint8, and the quality, (conventions,) int32, under each convention.
@@ -68,33 +73,38 @@ class Hasher:
         large = max(rows, columns) > NEAREST_SIDE
         names = self.names if large else (FULL,)
         steps = tuple(axes(rows, columns, name) for name in names)
-        sums = self._down(pixels, steps)
-        for at, name in enumerate(names):
-            if min(rows, columns) >= MINIMUM_SIDE or name == NEAREST:
-                blur.across(sums[at], steps[at][1].across, self._samples)
-                quality[at], margin = kernel.finish(self._samples, kernel.COSINES, kernel.COSINES_ACROSS, codes[at])
-                if exact and margin < NEAR_TIE:
-                    quality[at] = self._again(pixels, name, codes[at])
+        sums = None if pixels.ndim == 2 and pixels.dtype == np.uint8 else self._down(pixels, steps)
+        for at, (name, (down, across)) in enumerate(zip(names, steps, strict=True)):
+            if min(rows, columns) < MINIMUM_SIDE and name != NEAREST:
+                continue
+            if sums is None:
+                blur.grey(_readable(pixels), down.strips, across.across, self._lines(LINES, columns), self._samples)
+            else:
+                blur.across(sums[at], across.across, self._samples)
+            quality[at], margin = kernel.finish(self._samples, kernel.COSINES, kernel.COSINES_ACROSS, codes[at])
+            if exact and margin < NEAR_TIE:
+                quality[at] = self._again(pixels, name, codes[at])
         if not large:
             codes[1:], quality[1:] = codes[0], quality[0]
         return codes, quality
 
+    def _lines(self, count: int, columns: int) -> NDArray[np.float32]:
+        """Return room for so many lines."""
+        room = self._room if columns <= KEPT_COLUMNS else np.empty(count * columns, np.float32)
+        return room[: count * columns].reshape(count, columns)
+
     def _down(self, pixels: Pixels, steps: tuple[tuple[Axis, Axis], ...]) -> NDArray[np.float32]:
-        """Return the samples down the picture, (conventions, 64, columns)."""
+        """Return the samples down a picture in colour, (conventions, 64, columns)."""
         columns = pixels.shape[1]
-        room = self._room if columns <= KEPT_COLUMNS else np.empty((len(steps) * SIDE + LINES) * columns, np.float32)
-        four = room[: LINES * columns].reshape(LINES, columns)
-        sums = room[LINES * columns : (LINES + len(steps) * SIDE) * columns].reshape(len(steps), SIDE, columns)
+        lines = self._lines(LINES + len(steps) * SIDE, columns)
+        sums = lines[LINES:].reshape(len(steps), SIDE, columns)
         schedules = (*(down.down for down, _ in steps), *(NOTHING for _ in range(_MOST - len(steps))))
-        flat = _readable(pixels)
-        if pixels.ndim == 2 and pixels.dtype == np.uint8:
-            blur.down_grey(flat, schedules, sums)
-        else:
-            blur.down_colour(flat, schedules, sums, four)
+        blur.down_colour(_readable(pixels), schedules, sums, lines[:LINES])
         return sums
 
     def _again(self, pixels: Pixels, name: str, codes: Forms) -> int:
         """Set the eight forms anew, all sums in the reference's order, and return the quality."""
+        self.ties += 1
         samples = self._reference.samples(_resized(_solid(pixels), name))
         quality, _ = kernel.finish(samples, kernel.COSINES, kernel.COSINES_ACROSS, codes)
         return int(quality)

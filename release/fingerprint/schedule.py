@@ -1,7 +1,8 @@
 """The operators of `taps` in the order in which compiled code works them off: the picture is read once, for all conventions.
 
-Down the picture, four lines at a time are brought to luma and added to every sample that they are part of. Across, each
-sample is the weighted sum of the columns that it is made of.
+Down a picture in colour, four lines at a time are brought to luma and added to every sample that they are part of, so that each
+pixel is looked at once. Down a grey picture, the lines of each sample are added up, four at a time, and are never left in memory.
+Across, each sample is the weighted sum of the columns that it is made of.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ _KEPT = 4096  # axes of this many lengths are remembered
 Down = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
 """For each group of lines where its entries start, (g + 1,); the sample of each entry, (k,); the weights of its lines, (k, 4)."""
 
+Strips = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+"""For each sample where its entries start, (65,); the lines of each entry, (k, 4); their weights, (k, 4)."""
+
 Across = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
 """For each sample where its entries start, (65,); the column of each entry, (k,); its weight, (k,)."""
 
@@ -32,9 +36,10 @@ NOTHING: Down = (np.zeros(1, np.int64), np.zeros(0, np.int64), np.zeros((0, LINE
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """The operator along one axis under one convention, for use down and for use across."""
+    """The operator along one axis under one convention: down a picture in colour, down a grey one, and across."""
 
     down: Down
+    strips: Strips
     across: Across
 
 
@@ -66,7 +71,19 @@ def _axis(operator: Taps, length: int) -> Axis:
     sample, tap = np.nonzero(operator.weight)
     line, weight = operator.index[sample, tap], operator.weight[sample, tap]
     start = np.searchsorted(sample, np.arange(SIDE + 1)).astype(np.int64)
-    return Axis(_down(sample, line, weight, length), (start, line.astype(np.int64), weight))
+    across = start, line.astype(np.int64), weight
+    return Axis(_down(sample, line, weight, length), _strips(*across), across)
+
+
+def _strips(start: NDArray[np.int64], line: NDArray[np.int64], weight: NDArray[np.float32]) -> Strips:
+    """Return the entries sample by sample; the last one of a sample is filled up with lines of no weight."""
+    begins = np.concatenate([[0], np.cumsum(-(-np.diff(start) // LINES))]).astype(np.int64)
+    sample = np.repeat(np.arange(SIDE), np.diff(start))
+    within = np.arange(len(line)) - start[sample]
+    entry, place = begins[sample] + within // LINES, within % LINES
+    lines, weights = np.zeros((begins[-1], LINES), np.int64), np.zeros((begins[-1], LINES), np.float32)
+    lines[entry, place], weights[entry, place] = line, weight
+    return begins, lines, weights
 
 
 def _down(sample: NDArray[np.int64], line: NDArray[np.int64], weight: NDArray[np.float32], length: int) -> Down:

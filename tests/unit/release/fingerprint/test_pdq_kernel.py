@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import agreement
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -30,6 +32,18 @@ def test_hash_and_quality_are_the_references(studio: Any, rows: int, columns: in
     for seed in range(12):
         pixels = studio.rgb(seed, rows, columns)
         assert pdq.hash_array(pixels) == reference(pixels)
+
+
+def test_kernel_and_reference_agree_on_pieces_of_a_photograph(conformance: Path) -> None:
+    """The same count as `make kernel-agreement`, on fewer pictures: every bit of nearly all, and never more than 2."""
+    pytest.importorskip("pdqhash")
+    photos = [Image.open(conformance / "pdq" / "bridge-mods" / name).convert("RGB") for name in ("aaa-orig.jpg", "high-contrast.jpg")]
+    found = agreement.compare(agreement.cuttings(photos), 60)
+    assert found.holds
+    assert len(found.high) == 60
+    assert not agreement.Agreement(high=[0] * 998 + [2, 2]).holds
+    assert not agreement.Agreement(high=[0] * 9999 + [4]).holds
+    assert not agreement.Agreement(low=[0]).holds
 
 
 def test_symmetric_picture_whose_coefficients_tie_is_the_references() -> None:
