@@ -96,7 +96,7 @@ class _Decoder:
         """Load every decoder and compile every kernel, so that no picture pays for it with its time or memory."""
         Image.init()
         for pixels in (np.zeros((600, 600), np.uint8), np.zeros((600, 600, 3), np.uint8), np.zeros((600, 600), np.uint32)):
-            self._hasher.hash(pixels)
+            self._hasher.hash(pixels)  # all coefficients tie, so that the reference's way is compiled, too
         forbid_compilation()
 
     def serve(self, requests: BinaryIO) -> None:

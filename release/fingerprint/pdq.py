@@ -105,7 +105,7 @@ class Hasher:
     def _again(self, pixels: Pixels, name: str, codes: Forms) -> int:
         """Set the eight forms anew, all sums in the reference's order, and return the quality."""
         self.ties += 1
-        samples = self._reference.samples(_resized(_solid(pixels), name))
+        samples = self._reference.samples(_resized(pixels, name))
         quality, _ = kernel.finish(samples, kernel.COSINES, kernel.COSINES_ACROSS, codes)
         return int(quality)
 
@@ -143,11 +143,11 @@ def _solid(pixels: Pixels) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels.view(np.uint8).reshape(*pixels.shape, 4)[:, :, :3])
 
 
-def _resized(pixels: NDArray[np.uint8], convention: str) -> NDArray[np.uint8]:
+def _resized(pixels: Pixels, convention: str) -> Pixels:
     """Return the picture as the convention resizes it."""
     if max(pixels.shape[:2]) <= NEAREST_SIDE or convention == FULL:
         return pixels
-    return _thumbnail(pixels) if convention == THUMBNAIL else _nearest(pixels)
+    return _thumbnail(_solid(pixels)) if convention == THUMBNAIL else _nearest(pixels)
 
 
 def _thumbnail(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -157,7 +157,8 @@ def _thumbnail(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(image)
 
 
-def _nearest(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _nearest(pixels: Pixels) -> Pixels:
     """Return the picture at 512 x 512 by nearest neighbour."""
     rows, columns = (np.arange(NEAREST_SIDE) * side // NEAREST_SIDE for side in pixels.shape[:2])
-    return np.ascontiguousarray(pixels[np.ix_(rows, columns)])
+    few: Pixels = np.ascontiguousarray(pixels[np.ix_(rows, columns)])  # type: ignore[assignment]  # of the dtype that they had
+    return few

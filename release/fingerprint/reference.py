@@ -15,7 +15,7 @@ from release.fingerprint.compiled import compiled
 from release.fingerprint.taps import SIDE, window
 
 Floats = NDArray[np.float32]
-Pixels = NDArray[np.uint8]
+Pixels = NDArray[np.uint8] | NDArray[np.uint32]
 
 KEPT_PIXELS = 1 << 21
 """Room for pictures up to this large is kept: pages that are touched for the first time cost more than the sums."""
@@ -30,7 +30,7 @@ class Reference:
         self._room = np.empty((2, KEPT_PIXELS), np.float32)
 
     def samples(self, pixels: Pixels) -> Floats:
-        """Return the 64 x 64 samples of a picture, (rows, columns) grey or (rows, columns, 3) RGB."""
+        """Return the 64 x 64 samples of a picture as `pdq.Hasher` takes it."""
         rows, columns = pixels.shape[:2]
         room = self._room if rows * columns <= KEPT_PIXELS else np.empty((2, rows * columns), np.float32)
         lines, blurred = room[:, : rows * columns].reshape(2, rows, columns)
@@ -48,7 +48,7 @@ class Reference:
 
 def luma(pixels: Pixels, out: Floats) -> None:
     """Set `out` to luma in single precision, rounded once from double precision."""
-    if pixels.ndim == 2:
+    if pixels.ndim == 2 and pixels.dtype == np.uint8:
         out[:] = pixels
     else:
         flat = np.ascontiguousarray(pixels).reshape(len(pixels), -1)
@@ -58,11 +58,16 @@ def luma(pixels: Pixels, out: Floats) -> None:
 
 @compiled
 def _luma(pixels: Pixels, out: Floats) -> None:
-    """Set `out` to the luma of RGB pixels, (rows, 3 * columns)."""
+    """Set `out` to the luma of RGB pixels, (rows, 3 * columns), or RGBX pixels, (rows, columns)."""
     for y in range(out.shape[0]):
         row, to = pixels[y], out[y]
-        for x in range(to.shape[0]):
-            to[x] = np.float32(RED * row[3 * x] + GREEN * row[3 * x + 1] + BLUE * row[3 * x + 2])
+        if pixels.shape[1] == out.shape[1]:
+            for x in range(to.shape[0]):
+                red, green, blue = np.int32(row[x] & 255), np.int32((row[x] >> 8) & 255), np.int32((row[x] >> 16) & 255)
+                to[x] = np.float32(RED * red + GREEN * green + BLUE * blue)
+        else:
+            for x in range(to.shape[0]):
+                to[x] = np.float32(RED * row[3 * x] + GREEN * row[3 * x + 1] + BLUE * row[3 * x + 2])
 
 
 @compiled
