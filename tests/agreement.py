@@ -94,7 +94,7 @@ def main() -> None:
 
     photos = [photographs.load(path) for path in photographs.fetch(options.photographs)]
     found = compare(cuttings(photos), options.pictures)
-    print(json.dumps({**found.told(), "holds": found.holds}, indent=1))
+    sys.stdout.write(json.dumps({**found.told(), "holds": found.holds}, indent=1) + "\n")
     if not found.holds:
         sys.exit(1)
 

@@ -108,9 +108,9 @@ class _Columns:
         """Return all of it."""
         framed = [(row, outcome) for row, outcome in self._outcomes.items() if outcome.frames]
         md5, sha1, sha256 = (_array(digests, width) for digests, width in zip(self._digests, (16, 20, 32), strict=True))
-        quality = np.full((len(self._images), len(conventions)), -1, dtype=np.int32)
+        quality = np.full((len(conventions), len(self._images)), -1, dtype=np.int32)
         for row, outcome in framed:
-            quality[row] = outcome.quality
+            quality[:, row] = outcome.quality
         return Fingerprints(
             md5=md5,
             sha1=sha1,
@@ -118,11 +118,9 @@ class _Columns:
             has_bytes=np.array([data is not None for data in self._images], dtype=np.bool_),
             reason=self.reason,
             pdq={name: _codes([outcome for _, outcome in framed], place) for place, name in enumerate(conventions)},
-            frame_row=np.repeat(
-                np.array([row for row, _ in framed], dtype=np.int64), np.array([outcome.frames for _, outcome in framed], dtype=np.int64)
-            ),
-            quality=quality.min(axis=1, initial=100) if conventions else np.full(len(self._images), -1, dtype=np.int32),
-            qualities={name: quality[:, place] for place, name in enumerate(conventions)},
+            frame_row=np.array([row for row, outcome in framed for _ in range(outcome.frames)], dtype=np.int64),
+            quality=quality.min(axis=0, initial=100 if conventions else -1),
+            qualities=dict(zip(conventions, quality, strict=True)),
         )
 
 

@@ -9,7 +9,7 @@ Source of the algorithm: facebook/ThreatExchange, pdq/cpp (conventions `full`, `
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from PIL import Image
 
 from release.fingerprint import blur, kernel
 from release.fingerprint.columns import FULL, NEAREST, THUMBNAIL
-from release.fingerprint.reference import Reference
+from release.fingerprint.reference import Reference, one_kind
 from release.fingerprint.schedule import LINES, NOTHING, Axis, axes
 from release.fingerprint.taps import NEAREST_SIDE, SIDE
 
@@ -72,21 +72,28 @@ class Hasher:
         quality = np.zeros(len(self.names), np.int32)
         large = max(rows, columns) > NEAREST_SIDE
         names = self.names if large else (FULL,)
-        steps = tuple(axes(rows, columns, name) for name in names)
-        sums = None if pixels.ndim == 2 and pixels.dtype == np.uint8 else self._down(pixels, steps)
-        for at, (name, (down, across)) in enumerate(zip(names, steps, strict=True)):
+        for name, at in zip(names, self._sampled(pixels, names), strict=True):
             if min(rows, columns) < MINIMUM_SIDE and name != NEAREST:
                 continue
-            if sums is None:
-                blur.grey(_readable(pixels), down.strips, across.across, self._lines(LINES, columns), self._samples)
-            else:
-                blur.across(sums[at], across.across, self._samples)
             quality[at], margin = kernel.finish(self._samples, kernel.COSINES, kernel.COSINES_ACROSS, codes[at])
             if exact and margin < NEAR_TIE:
                 quality[at] = self._again(pixels, name, codes[at])
         if not large:
             codes[1:], quality[1:] = codes[0], quality[0]
         return codes, quality
+
+    def _sampled(self, pixels: Pixels, names: tuple[str, ...]) -> Iterator[int]:
+        """Yield the number of each convention once `_samples` are those of the picture under it."""
+        rows, columns = pixels.shape[:2]
+        steps = tuple(axes(rows, columns, name) for name in names)
+        grey = pixels.ndim == 2 and pixels.dtype == np.uint8
+        sums = None if grey else self._down(pixels, steps)
+        for at, (down, across) in enumerate(steps):
+            if sums is None:
+                blur.grey(one_kind(pixels), down.strips, across.across, self._lines(LINES, columns), self._samples)
+            else:
+                blur.across(sums[at], across.across, self._samples)
+            yield at
 
     def _lines(self, count: int, columns: int) -> NDArray[np.float32]:
         """Return room for so many lines."""
@@ -99,7 +106,7 @@ class Hasher:
         lines = self._lines(LINES + len(steps) * SIDE, columns)
         sums = lines[LINES:].reshape(len(steps), SIDE, columns)
         schedules = (*(down.down for down, _ in steps), *(NOTHING for _ in range(_MOST - len(steps))))
-        blur.down_colour(_readable(pixels), schedules, sums, lines[:LINES])
+        blur.down_colour(one_kind(pixels), schedules, sums, lines[:LINES])
         return sums
 
     def _again(self, pixels: Pixels, name: str, codes: Forms) -> int:
@@ -127,13 +134,6 @@ def conventions(pixels: NDArray[np.uint8], names: Iterable[str]) -> dict[str, tu
     hasher = Hasher(names)
     codes, quality = hasher.hash(pixels)
     return {name: (codes[at], int(quality[at])) for at, name in enumerate(hasher.names)}
-
-
-def _readable(pixels: Pixels) -> NDArray[np.generic]:
-    """Return pixels line by line as compiled code takes them: decoders give arrays of several kinds, of which it knows one."""
-    flat = np.ascontiguousarray(pixels).reshape(pixels.shape[0], -1)
-    flat.flags.writeable = False
-    return flat
 
 
 def _solid(pixels: Pixels) -> NDArray[np.uint8]:

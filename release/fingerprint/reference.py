@@ -7,6 +7,8 @@ Source of the algorithm: facebook/ThreatExchange, pdq/cpp/downscaling (two passe
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,14 +48,19 @@ class Reference:
         return np.ascontiguousarray(done[down])
 
 
+def one_kind(pixels: Pixels) -> Any:  # noqa: ANN401  (whichever of both types it was)
+    """Return pixels line by line as compiled code takes them: decoders give arrays of several kinds, of which it knows one."""
+    flat = np.ascontiguousarray(pixels).reshape(pixels.shape[0], -1)
+    flat.flags.writeable = False
+    return flat
+
+
 def luma(pixels: Pixels, out: Floats) -> None:
     """Set `out` to luma in single precision, rounded once from double precision."""
     if pixels.ndim == 2 and pixels.dtype == np.uint8:
         out[:] = pixels
     else:
-        flat = np.ascontiguousarray(pixels).reshape(len(pixels), -1)
-        flat.flags.writeable = False
-        _luma(flat, out)
+        _luma(one_kind(pixels), out)
 
 
 @compiled

@@ -74,6 +74,19 @@ def test_every_pixel_layout_of_a_picture_has_one_hash(studio: Any, rows: int, co
         assert pdq.dihedral(rgb, name)[0].tobytes() == codes[at].tobytes()
 
 
+def test_ties_are_settled_alike_in_every_pixel_layout() -> None:
+    """A picture of one colour has ties everywhere: RGB and RGBX go the reference's own way and come out with its bits."""
+    rgb = np.full((600, 700, 3), (200, 30, 90), np.uint8)
+    rgbx = np.concatenate([rgb, np.zeros((600, 700, 1), np.uint8)], axis=2).view(np.uint32)[:, :, 0]
+    hasher = pdq.Hasher(CONVENTIONS)
+    codes, _ = hasher.hash(rgb)
+    assert hasher.ties == len(CONVENTIONS)
+    assert codes.tobytes() == hasher.hash(rgbx)[0].tobytes()
+    assert codes[0, 0].tobytes() == reference(rgb)[0]
+    hasher.hash(rgbx, exact=False)
+    assert hasher.ties == 2 * len(CONVENTIONS)
+
+
 def test_picture_wider_than_the_room_that_is_kept_is_hashed(studio: Any) -> None:
     """Width has no limit of its own."""
     wide = studio.rgb(1, 64, pdq.KEPT_COLUMNS + 65)
