@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import repeat
 from pathlib import Path
 from types import TracebackType
@@ -145,13 +145,11 @@ class Screening:
         """Let every step find the canary, which is stored and read as a row of the source is."""
         with tempfile.TemporaryDirectory(dir=self.job.work, prefix="self-test-") as folder:
             source = self.job.source.planted(canary_batch(self.job.source.schema, self._columns), Path(folder))
-            (batch,) = source.read(source.units[0], batch_bytes=BATCH_BYTES)
-            if batch.batch.num_rows != 1 or batch.problems:
-                raise ScreeningError(
-                    "the self-test's row was not read as it was written", found=", ".join(batch.problems.values()), code="canary"
-                )
-            canary = self._rows(batch)
-            return tuple(step.self_test(canary) for step in self.steps)
+            rows = [row for batch in source.read(source.units[0], batch_bytes=BATCH_BYTES) for row in _one_by_one(batch)]
+            told = [[step.self_test(self._rows(row)) for step in self.steps] for row in rows]
+        if not rows:
+            raise ScreeningError("the self-test's row was not read back", code="canary")
+        return tuple(_whole(step) for step in zip(*told, strict=True))
 
     def _rows(self, batch: SourceBatch) -> Rows:
         images = image_bytes(batch.batch, self._columns.image)
@@ -232,6 +230,24 @@ class _Output:
         """Leave nothing behind."""
         self._data.discard()
         self._ledger.discard()
+
+
+def _whole(tests: Sequence[SelfTest]) -> SelfTest:
+    """Return what became of the canary in all the ways in which it was stored."""
+    return SelfTest(*(sum(counts) for counts in zip(*map(astuple, tests), strict=True)))
+
+
+def _one_by_one(batch: SourceBatch) -> Iterator[SourceBatch]:
+    """Yield each row of the self-test's own source.
+
+    Raises:
+        ScreeningError: one was not read as it was written.
+    """
+    if batch.problems:
+        found = ", ".join(batch.problems.values())
+        raise ScreeningError("the self-test's row was not read as it was written", found=found, code="canary")
+    for row in range(batch.batch.num_rows):
+        yield SourceBatch(batch.batch.slice(row, 1), batch.first + row, {})
 
 
 def keyed_roots(row_key: bytes, digests: npt.NDArray[np.uint8], steps: npt.NDArray[np.int16], count: int) -> Iterator[str]:

@@ -149,9 +149,9 @@ class Source(Protocol):
         """Return where a row of a unit is, for people who hold the source."""
 
     def planted(self, row: pa.RecordBatch, folder: Path) -> Source:
-        """Return a source of this kind and schema whose only row is `row`, written into a private folder as this source's rows are stored.
+        """Return a source of this kind and schema with one unit: `row`, once for each way in which this source's rows may be stored.
 
-        It is read by the same reader, so that the self-test's row comes the way of all rows.
+        It is written into a private folder, and read by the same reader, so that the self-test's row comes the way of all rows.
 
         Raises:
             StoreError: the row cannot be written.

@@ -41,7 +41,7 @@ from release.source.files import NotRead, read_inside
 from release.values import cast, normalise
 
 BUFFER = 1 << 20
-PLANTED = "planted.parquet"
+PLANTED, PLANTED_IMAGE = "planted.parquet", "planted.png"
 _MOST_ROWS_AT_ONCE = 128
 _PARTS_OF_A_BATCH = 16  # rows of a file differ in size: a batch is put together from so many reads of average rows
 
@@ -205,16 +205,28 @@ class ParquetSource:
     def planted(self, row: pa.RecordBatch, folder: Path) -> ParquetSource:
         """Return this source with one row, in a Parquet file of its own; see `release.source.base.Source.planted`.
 
+        Where rows may name their image as a file, the row is there once more in that way.
+
         Raises:
             StoreError: the row cannot be written.
             SourceError: the file cannot be read back.
         """
-        table.write_private(folder / PLANTED, row)
+        by_name = self._named(row, folder) if self.where.root is not None else None
+        table.write_private(folder / PLANTED, row if by_name is None else pa.concat_batches([row, by_name]))
         where = LocalFiles(folder, None if self.where.root is None else folder)
         pinned, described = _pin(where, PLANTED, DEFAULT_SPLIT)
         _check_same(PLANTED, self.schema, PLANTED, described.schema)
-        unit = Unit(0, DEFAULT_SPLIT, 1, (Span(0, 0, len(pinned.group_rows), 0),))
+        unit = Unit(0, DEFAULT_SPLIT, sum(pinned.group_rows), (Span(0, 0, len(pinned.group_rows), 0),))
         return replace(self, where=where, pinned=(pinned,), units=(unit,))
+
+    def _named(self, row: pa.RecordBatch, folder: Path) -> pa.RecordBatch | None:
+        """Return a row whose image is a file in the folder, or None if this source's rows cannot name one."""
+        if self.image is None or not self.image.nested or (kind := self.schema.field(self.image.name).type).get_field_index("path") < 0:
+            return None
+        (image,) = row.column(self.image.name).field("bytes").to_pylist()
+        store.write_file(folder / PLANTED_IMAGE, image, private=True)
+        place = row.schema.get_field_index(self.image.name)
+        return row.set_column(place, row.schema.field(place), pa.array([{"bytes": None, "path": PLANTED_IMAGE}], kind))
 
     def _rows(self, span: Span, batch_bytes: int) -> Iterator[pa.RecordBatch]:
         pinned = self.pinned[span.file]
