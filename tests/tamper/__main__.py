@@ -19,7 +19,7 @@ from tamper.working import tampering, work
 
 PROCESSES = 2
 PIECE = 2000
-TRIED = 40  # cases of each file that are timed for the estimate
+TRIED = 300  # cases of each file that are timed for the estimate
 EVERY = 15.0  # seconds between two lines of progress
 SHOWN = 20
 

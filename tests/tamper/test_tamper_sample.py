@@ -7,11 +7,14 @@ from functools import cache
 
 import pytest
 from simulator import MemoryFiles
-from tamper.tampering import PINNED, Tampering
+from tamper.tampering import PINNED, Tampering, Verify, ask
+from tamper.unchanged import SHARED, Kept, kept
+from tamper.working import work
 
 from audit_logs.folder import OUTSIDE_THE_PROOF
 from audit_logs.report import Report
 from audit_logs.seen import Seen
+from audit_logs.telling import as_json, tell
 
 SAMPLE = 500
 
@@ -74,3 +77,52 @@ def test_a_verifier_that_accepts_or_breaks_is_noticed() -> None:
 def numbers_inside(cases: Tampering) -> Iterator[int]:
     """Yield one case of each file that the proof covers."""
     return (numbers[0] for numbers, target in zip(cases.ranges(), cases.targets, strict=True) if not target.outside)
+
+
+def test_what_is_kept_changes_no_outcome() -> None:
+    """With and without it, each case ends in the same report; all of it is used, and nobody wrote into it."""
+    cases = tampering()
+    numbers = cases.sample(SAMPLE // 5, seed=3)
+    apart = reports(cases, numbers)
+    with kept() as functions:
+        ask(cases.files, cases.trust, None)
+        assert reports(cases, numbers) == apart
+        assert len(functions) == len(SHARED)
+        assert all(function.spared > 0 and function.holds() for function in functions.values())
+    assert not any(isinstance(function.function, Kept) for function in functions.values())
+
+
+def reports(cases: Tampering, numbers: list[int]) -> list[dict[str, object]]:
+    """Return what the verifier says about each case, in full."""
+    found: list[dict[str, object]] = []
+
+    def noting(files: MemoryFiles, trust: bytes, seen: Seen | None) -> Report:
+        report = ask(files, trust, seen)
+        found.append(dict(as_json(tell(report))))
+        return report
+
+    verifier: Verify = noting
+    assert not any(cases.wrong(number, verifier) for number in numbers)
+    assert len(found) == len(numbers)
+    return found
+
+
+def test_only_the_very_arguments_that_were_kept_are_spared() -> None:
+    """Another argument goes to the function, and a value that somebody wrote into is noticed."""
+    calls: list[bytes] = []
+
+    def function(data: bytes) -> list[bytes]:
+        calls.append(data)
+        return [data]
+
+    once = Kept(function)
+    assert [once(b"a"), once(b"b"), once(b"a"), once(b"b")] == [[b"a"], [b"b"], [b"a"], [b"b"]]
+    assert calls == [b"a", b"b", b"b"]
+    assert once.holds()
+    once(b"a").append(b"c")
+    assert not once.holds()
+
+
+def test_a_run_counts_its_cases() -> None:
+    """As many as there were numbers, and nothing wrong with them."""
+    assert work(tampering().sample(30, seed=4)) == (30, [])
