@@ -211,7 +211,8 @@ def lock(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)  # a forked worker may still have it open
+        with suppress(OSError):  # closing gives it up too; this is for a forked worker that may still have it open
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 
