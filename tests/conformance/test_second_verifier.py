@@ -22,6 +22,8 @@ from simulator import NOW, MemoryFiles, Simulator
 
 from audit_logs import seen
 from audit_logs.report import Report
+from audit_logs.seen import Seen
+from audit_logs.seen import encode as encode_seen
 from audit_logs.statement import FilterStep
 from audit_logs.verify import verify
 
@@ -59,7 +61,7 @@ class Cases:
         self.pool: dict[str, Any] = {}
         self.said: dict[Path, tuple[str, list[str]]] = {}
 
-    def add(self, name: str, files: MemoryFiles, trust: bytes, now: datetime = NOW) -> None:
+    def add(self, name: str, files: MemoryFiles, trust: bytes, now: datetime = NOW, seen: Seen | None = None) -> None:
         """Write a release, and ask the product."""
         place = self.folder / "verdict" / f"{len(self.said):04}-{re.sub('[^a-z0-9]+', '-', name.lower())}"
         place.mkdir(parents=True)
@@ -67,12 +69,12 @@ class Cases:
         given = {
             "now": f"{now:%Y-%m-%dT%H:%M:%SZ}",
             "trust": self._piece(trust),
-            "seen": None,
+            "seen": None if seen is None else self._piece(encode_seen(seen)),
             "links": list(files.special),
             "files": listed,
         }
         (place / "input.json").write_text(json.dumps(given))
-        self.said[place] = outcome(verify(files, trust, now=now))
+        self.said[place] = outcome(verify(files, trust, now=now, seen=seen))
 
     def disagreements(self) -> list[str]:
         """Ask the second verifier about all of them; return where it says something else."""
@@ -93,12 +95,13 @@ def outcome(report: Report) -> tuple[str, list[str]]:
 
 
 @cache
-def attacks() -> ModuleType:
-    """Return the module of the attacks on the product."""
-    spec = importlib.util.spec_from_file_location("attacks", ROOT / "tests" / "unit" / "audit_logs" / "test_verify_attacks.py")
+def attacks(name: str = "test_verify_attacks") -> ModuleType:
+    """Return a module of attacks on the product."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / "unit" / "audit_logs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where its dataclasses look for their module
     spec.loader.exec_module(module)
     return module
 
@@ -114,7 +117,10 @@ def test_both_verifiers_say_the_same_of_every_attack(tmp_path: Path) -> None:
             for act in order:
                 act(world)
             cases.add(name, MemoryFiles(world.files), world.trust_bytes())
-    assert len(cases.said) > 100
+    for name, (_, _, build) in attacks("test_structural_attacks").STRUCTURE.items():
+        asked = build()
+        cases.add(name, MemoryFiles(asked.world.files), asked.world.trust_bytes(), seen=asked.seen)
+    assert len(cases.said) > 120
     assert cases.disagreements() == []
 
 
@@ -160,7 +166,7 @@ def command(*arguments: str | Path) -> tuple[int, list[str], str]:
 
 
 def test_the_command_verifies_a_folder(tmp_path: Path) -> None:
-    """Verified, stale, with a flipped byte, with a link, and with a shorter log than before: as the product says in a folder."""
+    """Verified, stale, with a flipped byte, with a link of either sort, and with a shorter log than before: as the product says in a folder."""
     world = Simulator().finish()
     folder, state = tmp_path / "release", tmp_path / "seen.json"
     trust = world.write_to(folder)
@@ -174,6 +180,10 @@ def test_the_command_verifies_a_folder(tmp_path: Path) -> None:
     assert command(*asked, "--now", "2026-03-01T12:00:00Z")[:2] == (1, ["file-digest"])
     card.unlink()
     card.symlink_to("release.json")
+    assert command(*asked, "--now", "2026-03-01T12:00:00Z")[:2] == (1, ["folder-link"])
+    card.unlink()
+    card.write_bytes(world.files["README.md"])
+    (folder / "report.html").hardlink_to(card)
     assert command(*asked, "--now", "2026-03-01T12:00:00Z")[:2] == (1, ["folder-link"])
 
 
