@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
@@ -108,7 +108,7 @@ def load(path: Path, *, passphrase: bytes | None = None) -> KeyFile:
         raise _wrong_kind(path)
     try:
         key = serialization.load_pem_private_key(data, passphrase if needs_passphrase else None)
-    except (TypeError, ValueError, UnsupportedAlgorithm):
+    except (TypeError, ValueError, UnsupportedAlgorithm, InternalError):  # the last one for a key of the wrong length
         if needs_passphrase:
             raise KeyProblem("the passphrase does not open the key", where=str(path), code="key-passphrase") from None
         raise _wrong_kind(path) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,16 @@ def test_other_kinds_of_keys_are_refused(tmp_path: Path) -> None:
     for number, data in enumerate(contents):
         assert code_of(write_private(tmp_path / f"{number}.pem", data)) == "key-kind"
     assert code_of(write_private(tmp_path / "large.pem", bytes(20_000))) == "key-file"
+
+
+@pytest.mark.parametrize("size", [0, 31, 33])
+def test_a_key_of_another_length_is_refused(size: int, tmp_path: Path) -> None:
+    """An Ed25519 key that was cut, or has a byte too many, is no key; the library's own words for it do not come through."""
+    inner = bytes([0x04, size]) + bytes(size)
+    body = bytes.fromhex("020100300506032b6570") + bytes([0x04, len(inner)]) + inner
+    text = base64.b64encode(bytes([0x30, len(body)]) + body).decode()
+    pem = f"-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n"
+    assert code_of(write_private(tmp_path / "key.pem", pem.encode())) == "key-kind"
 
 
 def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
