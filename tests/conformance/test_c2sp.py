@@ -4,15 +4,40 @@ from __future__ import annotations
 
 import base64
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from audit_logs import note, tiles
+from audit_logs.errors import FormatError
 from audit_logs.note import Checkpoint, SignatureLine, VerifierKey
 
 # The key and note of the documentation of golang.org/x/mod/sumdb/note.
 GO_KEY = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
 GO_TEXT = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
 GO_LINE = "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM="
+
+# The second key and signature of golang.org/x/mod/sumdb/note/note_test.go; the key's seed is 32 zero bytes (example_test.go).
+ENOCH_KEY = "EnochRoot+af0cfe78+ATtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop"
+ENOCH_LINE = "— EnochRoot rwz+eBzmZa0SO3NbfRGzPCpDckykFXSdeX+MNtCOXm2/5n2tiOHp+vAF1aGrQ5ovTG01oOTGwnWLox33WWd1RvMc+QQ="
+# Keys that the same file refuses: a wrong length, an unknown type (0x65), both with the key id that fits; and a wrong key id.
+GO_BAD_KEYS = (
+    "PeterNeumann+cc469956+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TWBADKEY==",
+    "PeterNeumann+173116ae+ZRpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+    "PeterNeumann+c74f20a4+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+)
+
+# The example of c2sp.org/signed-note, version 1.1.0, section "Verifier keys".
+NOTE_KEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
+NOTE_TEXT = "This is an example message.\n"
+NOTE_LINE = "— example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM="
+
+# Keys of both types, and a cosignature with its time, of github.com/transparency-dev/formats v0.1.1, note/note_cosigv1_test.go.
+FORMATS_KEYS = {
+    "TEST+7997405c+AQcC+FTVKf0jlTdHDY3rbevmnKxxPjigCXlVtGe6RIr6": note.LOG_KEY,
+    "remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2": note.WITNESS_KEY,
+}
+FORMATS_COSIGNATURE = "ZGhGuQAAAABm/qTPeyKXD+R2rzyQsxPiP8mXum7qq/iF0u4vanlqJyocWODBt97w9uL+8qT7S5gxEHWWOworDcFiEBYJXORmnFBOBA=="
+FORMATS_TIME = 1_727_964_367
 
 # Signed with github.com/transparency-dev/formats v0.1.1 (NewSignerForCosignatureV1) from a seed that is no secret.
 LOG_KEY = "example.com/vector-log+4516a1da+ARGkVJ4QEa2MOOLGBO6i7NVSJ1FQ97tIX+w+Ku0RZ6Em"
@@ -42,6 +67,41 @@ def test_gos_example_note() -> None:
     assert line.is_by(key)
     assert line.text == GO_LINE
     Ed25519PublicKey.from_public_bytes(key.public).verify(line.signature, GO_TEXT.encode())
+
+
+def test_gos_second_key() -> None:
+    """Its key follows from the seed of zeros, its line is what we write for its signature, and we sign the same one."""
+    secret = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    key = VerifierKey("EnochRoot", note.LOG_KEY, secret.public_key().public_bytes_raw())
+    assert key.text == ENOCH_KEY
+    assert VerifierKey.parse(ENOCH_KEY) == key
+    assert SignatureLine(key.name, key.key_id, secret.sign(GO_TEXT.encode())).text == ENOCH_LINE
+    assert not SignatureLine.parse(GO_LINE).is_by(key)
+
+
+@pytest.mark.parametrize("text", GO_BAD_KEYS)
+def test_keys_that_go_refuses(text: str) -> None:
+    """They are no keys here either."""
+    with pytest.raises(FormatError):
+        VerifierKey.parse(text)
+
+
+def test_the_example_of_signed_note() -> None:
+    """Key, key id and signature of the document's example hold."""
+    key, line = VerifierKey.parse(NOTE_KEY), SignatureLine.parse(NOTE_LINE)
+    assert (key.text, key.key_id.hex(), key.kind) == (NOTE_KEY, "530d903a", note.LOG_KEY)
+    assert line.is_by(key)
+    Ed25519PublicKey.from_public_bytes(key.public).verify(line.signature, NOTE_TEXT.encode())
+
+
+def test_keys_and_a_cosignature_of_the_go_library() -> None:
+    """Both types of key are read and written back; the cosignature's time stands where the library finds it."""
+    for text, kind in FORMATS_KEYS.items():
+        key = VerifierKey.parse(text)
+        assert (key.text, key.kind) == (text, kind)
+    line = SignatureLine.parse(f"— witness.example {FORMATS_COSIGNATURE}")
+    assert (len(line.signature), int.from_bytes(line.signature[:8])) == (72, FORMATS_TIME)
+    assert line.text.endswith(FORMATS_COSIGNATURE)
 
 
 def test_a_foreign_log_and_witness_verify() -> None:
