@@ -4,11 +4,12 @@ VENV = .venv
 DEMO = demo
 BIN = $(VENV)/bin
 PEER = bench/results/peer
+CLIENTS = tests/foreign/node_modules/.ready
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 # What decides whether an environment is still the right one; a second run that finds nothing changed installs nothing.
 PINS = pyproject.toml constraints.txt
 
-.PHONY: demo test check coverage bench docs vectors tamper fuzz kernel-agreement clean
+.PHONY: demo test check coverage bench docs vectors tamper fuzz kernel-agreement foreign clients clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.run
@@ -48,6 +49,12 @@ kernel-agreement: $(VENV)/.test
 fuzz: $(VENV)/.run
 	PYTHONPATH=tests $(BIN)/python -m fuzz.mutation
 
+# Stock clients, from npm and PyPI, on bundles of both kinds of key and on the release that the demo makes.
+foreign: $(VENV)/.test $(CLIENTS)
+	$(BIN)/python -m pytest -q -k 'sigstore or securesystemslib or stock_clients or slsa' tests/conformance tests/e2e/test_whole_story.py
+
+clients: $(CLIENTS)
+
 $(VENV)/.run: $(PINS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with: make PYTHON=python3.x")'
 	$(PYTHON) -m venv $(VENV)
@@ -63,5 +70,9 @@ $(PEER)/.ready: bench/peer-requirements.txt
 	$(PEER)/bin/python -m pip --disable-pip-version-check --quiet install --requirement $<
 	touch $@
 
+$(CLIENTS): tests/foreign/package-lock.json
+	npm ci --prefix tests/foreign --silent --no-audit --no-fund
+	touch $@
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) tests/foreign/node_modules

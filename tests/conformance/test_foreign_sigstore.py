@@ -16,7 +16,7 @@ CLIENT = Path(__file__).resolve().parents[1] / "foreign"
 
 pytestmark = pytest.mark.skipif(
     shutil.which("node") is None or not (CLIENT / "node_modules" / "@sigstore" / "verify").is_dir(),
-    reason="@sigstore/verify is not installed: npm ci --prefix tests/foreign",
+    reason="@sigstore/verify is not installed: make foreign",
 )
 
 

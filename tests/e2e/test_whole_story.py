@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import re
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -20,6 +23,12 @@ from audit_logs import trust as trusts
 from audit_logs.errors import VerificationError
 from audit_logs.verify import FolderFiles, verify
 from release.demo.bundle import bundle
+
+ROOT = Path(__file__).resolve().parents[2]
+AUDITORS_PAGE = (ROOT / "docs" / "auditor.md").read_text(encoding="utf-8")
+FOREIGN = ROOT / "tests" / "foreign"
+CLIENT = shutil.which("node") is not None and (FOREIGN / "node_modules" / "@sigstore" / "verify").is_dir()
+NO_CLIENT = "@sigstore/verify is not installed: make foreign"
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -117,6 +126,67 @@ def test_securesystemslib_verifies_every_envelope(demo: Path) -> None:
         envelope = Envelope.from_dict(dsse)
         assert set(envelope.verify([key], 1)) == {keyid}
         assert json.loads(base64.b64decode(dsse["payload"]))["subject"][0]["name"] == "release.json"
+
+
+@pytest.mark.skipif(not CLIENT, reason=NO_CLIENT)
+def test_the_sigstore_client_accepts_every_bundle(demo: Path, tmp_path: Path) -> None:
+    """`@sigstore/verify` from npm accepts each attestation, report and opinion with the key that the trust file names, and no other key."""
+    trust = trusts.parse((demo / "trust.json").read_bytes())
+    bundles = [path for folder in ("attestations", "reports", "opinions") for path in sorted((demo / "published" / folder).iterdir())]
+    pems = []
+    for path in bundles:
+        said = json.loads(path.read_bytes())["dsseEnvelope"]
+        pems.append(trust.keys[said["signatures"][0]["keyid"]].pem)
+        done = sigstore(path, pems[-1], tmp_path)
+        kind = json.loads(base64.b64decode(said["payload"]))["predicateType"]
+        assert (done.returncode, done.stdout.strip()) == (0, kind), done.stderr
+    assert len(bundles) == 7
+    other = next(pem for pem in pems if pem != pems[0])
+    assert "SIGNATURE_ERROR" in sigstore(bundles[0], other, tmp_path).stderr
+
+
+def sigstore(bundle: Path, pem: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Ask the client about a bundle."""
+    (folder / "key.pem").write_text(pem)
+    command = ["node", str(FOREIGN / "verify_bundle.mjs"), str(bundle), str(folder / "key.pem")]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_page_for_auditors_prepares_an_opinion_for_stock_clients(demo: Path, tmp_path: Path) -> None:
+    """The lines of Python of docs/auditor.md run as they stand but for the opinion's name, and give the key and the envelope alone."""
+    opinion = next((demo / "published" / "opinions").iterdir())
+    lines = re.search(r"```python\n(import json\n\nbundle = .*?)```", AUDITORS_PAGE, re.DOTALL)
+    assert lines is not None
+    shutil.copy(demo / "trust.json", tmp_path)
+    (tmp_path / "published").symlink_to(demo / "published")
+    program = re.sub(r"published/opinions/[^\"]+", f"published/opinions/{opinion.name}", lines[1])
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, opinion.name.rpartition(".sigstore")[0].rpartition(".")[0]), done.stderr
+    envelope = json.loads((tmp_path / "envelope.json").read_bytes())
+    assert envelope == json.loads(opinion.read_bytes())["dsseEnvelope"]
+    assert (tmp_path / "key.pem").read_text() == trusts.parse((demo / "trust.json").read_bytes()).keys[
+        envelope["signatures"][0]["keyid"]
+    ].pem
+
+
+def test_what_slsa_verifier_and_cosign_compare_stands_in_an_opinion(demo: Path) -> None:
+    """Each value that the commands of docs/auditor.md give is what the statement has, in the form that the command has it."""
+    page = " ".join(AUDITORS_PAGE.split())
+    opinion = next((demo / "published" / "opinions").iterdir())
+    said = json.loads(base64.b64decode(json.loads(opinion.read_bytes())["dsseEnvelope"]["payload"]))
+    organisation = opinion.name.rpartition(".sigstore")[0].rpartition(".")[0]
+    manifest = json.loads((demo / "published" / "release.json").read_bytes())
+    predicate = said["predicate"]
+    assert f"--type {said['predicateType']}" in page
+    assert "--verifier-id https://watchdog.example " in page
+    assert predicate["verifier"]["id"] == f"https://{organisation}"
+    assert "--resource-uri pkg:generic/example/street-scenes@1.0.0 " in page
+    assert predicate["resourceUri"] == f"pkg:generic/{manifest['name']}@{manifest['version']}"
+    assert f"--verified-level {predicate['verifiedLevels'][0]} " in page
+    assert (predicate["verificationResult"], len(predicate["verifiedLevels"])) == ("PASSED", 1)
+    digest = hashlib.sha256((demo / "published" / "release.json").read_bytes()).hexdigest()
+    assert "--subject-digest sha256:$(sha256sum published/release.json" in page
+    assert said["subject"] == [{"digest": {"sha256": digest}, "name": "release.json"}]
 
 
 def test_croissant_is_valid(demo: Path) -> None:
