@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from simulator import SIGNED, Simulator, digest, signer_of
 
 from audit_logs import canonical, card, envelope, keys, manifest, note, proof, seen, statement, store, tiles, trust, witness
@@ -96,7 +97,8 @@ def key_parsers() -> dict[str, Parser]:
 
 def low_s(signer: keys.KeyFile, message: bytes) -> bytes:
     """Return the one legal form of a P-256 signature."""
-    return envelope._low_s(signer.sign(message))
+    r, s = decode_dss_signature(signer.sign(message))
+    return encode_dss_signature(r, min(s, envelope.P256_ORDER - s))
 
 
 def file_parsers(vkey: str) -> dict[str, Parser]:
