@@ -4,12 +4,13 @@ VENV = .venv
 DEMO = demo
 BIN = $(VENV)/bin
 PEER = bench/results/peer
+SIGNING = bench/results/signing
 CLIENTS = tests/foreign/node_modules/.ready
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 # What decides whether an environment is still the right one; a second run that finds nothing changed installs nothing.
 PINS = pyproject.toml constraints.txt
 
-.PHONY: demo test check coverage bench docs vectors tamper fuzz kernel-agreement foreign clients clean
+.PHONY: demo test check coverage bench docs vectors tamper fuzz kernel-agreement foreign clients bench-proof clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.run
@@ -31,6 +32,9 @@ coverage: $(VENV)/.test
 
 bench: $(VENV)/.run $(PEER)/.ready
 	$(BIN)/python -m bench --peer $(PEER)/bin/python
+
+bench-proof: $(VENV)/.run $(SIGNING)/.ready
+	PYTHONPATH=tests $(BIN)/python -m bench.proof --peer $(SIGNING)/bin/python
 
 docs: $(VENV)/.run
 	$(BIN)/python scripts/make_command_docs.py
@@ -68,6 +72,11 @@ $(VENV)/.test: $(VENV)/.run
 $(PEER)/.ready: bench/peer-requirements.txt
 	$(PYTHON) -m venv $(PEER)
 	$(PEER)/bin/python -m pip --disable-pip-version-check --quiet install --requirement $<
+	touch $@
+
+$(SIGNING)/.ready: bench/signing-requirements.txt
+	$(PYTHON) -m venv $(SIGNING)
+	$(SIGNING)/bin/python -m pip --disable-pip-version-check --quiet install --requirement $<
 	touch $@
 
 $(CLIENTS): tests/foreign/package-lock.json
