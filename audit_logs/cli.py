@@ -51,6 +51,7 @@ class _Options:
     state: Path | None
     key: Path | None
     memory: Path | None
+    passphrase_fd: int | None
 
     @property
     def asked(self) -> contact.Asked:
@@ -103,7 +104,7 @@ def _options(arguments: Sequence[str] | None) -> _Options:
         command.add_argument("--format", choices=("human", "json", "quiet"), default="human")
         command.add_argument("--debug", action="store_true", help="show a traceback where a problem ends the command")
         command.add_argument("--now", type=instant, default=None, help=argparse.SUPPRESS)
-        command.set_defaults(state=None, key=None, memory=None, trust_digest=None, trust_on_first_use=False)
+        command.set_defaults(state=None, key=None, memory=None, trust_digest=None, trust_on_first_use=False, passphrase_fd=None)
         if name == "verify":
             command.add_argument("--trust-digest", metavar="SHA256", help="the trust file in the release, if it has this digest")
             command.add_argument(
@@ -115,6 +116,7 @@ def _options(arguments: Sequence[str] | None) -> _Options:
         if name == "cosign":
             command.add_argument("--key", type=Path, required=True, metavar="FILE", help="the witness's private key")
             command.add_argument("--memory", type=Path, metavar="FILE", help="what this witness signed before; default: beside the key")
+            command.add_argument("--passphrase-fd", type=int, metavar="N", help="where to read the key's passphrase; default: the terminal")
     values = vars(parser.parse_args(arguments))
     options = _Options(**(values | {"now": values["now"] or datetime.now(UTC)}))
     if options.asked.fault:
@@ -183,11 +185,12 @@ def _show(options: _Options) -> int:
 
 def _cosign(options: _Options) -> int:
     """Sign the checkpoint as the auditor whose witness key this is."""
-    from audit_logs import keys, witness
+    from audit_logs import keys, passphrase, witness
 
     trust = trusts.parse(_trust_bytes(options))
     path = options.key or Path()
-    signer = keys.load_note_signer(path)
+    with passphrase.source(options.passphrase_fd):
+        signer = keys.load_note_signer(path)
     own = [key for auditor in trust.auditors if (key := VerifierKey.parse(auditor.witness)).public == signer.public.raw]
     if not own:
         raise TrustError("this key is no witness's", where=str(path), expected="the witness key of an auditor of the trust file")

@@ -19,6 +19,7 @@ from audit_logs import envelope, store
 from audit_logs.envelope import ED25519, P256, Envelope, PublicKey
 from audit_logs.errors import FormatError, KeyProblem, StoreError
 from audit_logs.note import VerifierKey
+from audit_logs.passphrase import ask
 
 _MAX_FILE = 16 * 1024
 _PLAIN = b"-----BEGIN PRIVATE KEY-----\n"
@@ -94,7 +95,7 @@ def generate(path: Path, kind: str = ED25519, *, passphrase: bytes | None = None
 
 
 def load(path: Path, *, passphrase: bytes | None = None) -> KeyFile:
-    """Return the signer of a key file.
+    """Return the signer of a key file. A passphrase that is not given is asked for where a command line allows it (`passphrase.source`).
 
     Raises:
         KeyProblem: others can reach the file (`key-permissions`), it needs a passphrase or has another one (`key-passphrase`),
@@ -103,7 +104,7 @@ def load(path: Path, *, passphrase: bytes | None = None) -> KeyFile:
     data = _read(path)
     needs_passphrase = data.startswith(_LOCKED)
     if needs_passphrase and passphrase is None:
-        raise KeyProblem("the key has a passphrase", where=str(path), next_step="give the passphrase", code="key-passphrase")
+        passphrase = ask(str(path))
     if not needs_passphrase and not data.startswith(_PLAIN):
         raise _wrong_kind(path)
     try:

@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -77,11 +77,12 @@ trust = "trust.json"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to call the first line, who the institution is, and how many auditors it wants."""
+    """What to call the first line, who the institution is, how many auditors it wants, and what locks its keys, if anything does."""
 
     name: str
     organisation: str
     auditors: int
+    passphrase: bytes | None = field(default=None, repr=False)
 
 
 def start(folder: Path, wanted: Wanted, now: datetime) -> None:
@@ -121,9 +122,9 @@ def _fill(folder: Path, wanted: Wanted, now: datetime) -> None:
     store.make_private_folder(folder / "keys")
     institution = trustfile.Institution(
         organisation=wanted.organisation,
-        institution=keys.generate(folder / "keys" / "institution.pem"),
-        root=keys.generate(folder / "keys" / "root.pem"),
-        log=keys.generate(folder / "keys" / "log.pem"),
+        institution=keys.generate(folder / "keys" / "institution.pem", passphrase=wanted.passphrase),
+        root=keys.generate(folder / "keys" / "root.pem", passphrase=wanted.passphrase),
+        log=keys.generate(folder / "keys" / "log.pem", passphrase=wanted.passphrase),
         officer=write_identity(folder / "keys" / "officer.age"),
     )
     line = trustfile.Line(wanted.name, STEPS, MAX_LIST_AGE_DAYS, wanted.auditors)

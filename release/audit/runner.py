@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Literal
 
 from audit_logs import log, witness
-from audit_logs.keys import load as load_key
-from audit_logs.keys import load_note_signer
 from audit_logs.note import VerifierKey
 from audit_logs.statement import AuditorList, Claim, Scope
+from release import signers
 from release.audit import accounts, claims, finding, statements
 from release.audit.candidate import Auditing, Examined, examine
 from release.audit.commitments import check_commitments
@@ -182,12 +181,12 @@ def audit(request: Request, *, clock: Clock = now_utc, meter: Meter = no_meter) 
 
 
 def _auditing(request: Request) -> Auditing:
-    return Auditing.under(trust_bytes(request.trust), load_key(request.key))
+    return Auditing.under(trust_bytes(request.trust), signers.load(request.key))
 
 
 def _cosign(request: Request, auditing: Auditing, now: datetime) -> str:
     named = VerifierKey.parse(auditing.auditor.witness)
-    who = witness.Witness(named.name, load_note_signer(request.witness_key or request.key), request.remembers)
+    who = witness.Witness(named.name, signers.load_note_signer(request.witness_key or request.key), request.remembers)
     if who.key != named:
         raise AuditError(
             "this is not the witness key that the trust file names",

@@ -15,6 +15,7 @@ from audit_logs.manifest import SourcePin
 from audit_logs.note import LOG_KEY
 from audit_logs.statement import ListUse
 from audit_logs.trust import Trust
+from release import signers
 from release.build.line import Line, open_line
 from release.build.places import check_places
 from release.errors import BuildError
@@ -84,7 +85,7 @@ def prepare(request: Request, now: datetime) -> Prepared:
     check_places(plan, request.out)
     trust_bytes = _read(plan.audit.trust)
     trust = trusts.read(trust_bytes, where=str(plan.audit.trust))
-    institution = keys.load(plan.keys.institution)
+    institution = signers.load(plan.keys.institution)
     log = _log_signer(plan, trust)
     steps = build_steps(plan, ListStore(plan.lists.store), now.date())
     line = open_line(request.previous, request.released, trust)
@@ -106,7 +107,7 @@ def _read(path: Path) -> bytes:
 
 def _log_signer(plan: Plan, trust: Trust) -> Signer:
     """Return the signer of the line's log: with another key, nobody could ever verify what is logged."""
-    signer = keys.load_note_signer(plan.keys.log)
+    signer = signers.load_note_signer(plan.keys.log)
     if keys.verifier_key(signer, trust.log.origin, LOG_KEY).text != trust.log.key:
         raise BuildError(
             "the plan's log key is not the log key of the trust file",

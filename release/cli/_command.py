@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
 from release.cli._output import FORMATS
 
+R = TypeVar("R")
 FOLDER = click.Path(path_type=Path)  # no `exists=True`: a missing path is a Problem of the room that reads it, with a next step
 
 
@@ -79,6 +81,26 @@ def shared_options(formats: Sequence[str] = ()) -> list[click.Parameter]:
             ["--format"], type=click.Choice(FORMATS), default="human", show_default=True, expose_value=False, help="How to answer."
         )
     return [output, click.Option(["--debug"], is_flag=True, expose_value=False, help="Show the traceback of an error.")]
+
+
+def signs(function: Callable[..., R]) -> Callable[..., R]:
+    """Give a command that opens or makes keys the option from where their passphrase comes; without it, the terminal is asked."""
+    return click.option(
+        "--passphrase-fd",
+        type=click.IntRange(0),
+        metavar="N",
+        expose_value=False,
+        callback=_passphrases,
+        help="Read the passphrase of the keys from this file descriptor.  [default: ask at the terminal]",
+    )(function)
+
+
+def _passphrases(context: click.Context, _parameter: click.Parameter, descriptor: int | None) -> None:
+    """Let passphrases be had until the command ends."""
+    from audit_logs import passphrase
+
+    if not context.resilient_parsing:
+        context.with_resource(passphrase.source(descriptor))
 
 
 def _last_of(formats: tuple[str, ...]) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], str | None]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from release.cli._command import FOLDER, command
+from release.cli._command import FOLDER, command, signs
 from release.cli._output import Output
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ _MARKS = {"confirmed": "confirmed", "refuted": "REFUTED", "not-checkable": "not 
     "--skip", multiple=True, type=click.Choice(["fingerprints", "no-listed-row"]), help="A claim to leave out; the report says so."
 )
 @click.option("--cosign", "only_cosign", is_flag=True, help="Only cosign the checkpoint, as on a release that holds your opinion.")
+@signs
 def audit(output: Output, folder: Path, only_cosign: bool, skip: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401  (click has checked their types)
     """Check the candidate in DIR and sign an opinion on it.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from release.cli._command import FOLDER, command
+from release.cli._command import FOLDER, command, signs
 from release.cli._output import Output
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @click.option("--previous", type=FOLDER, help="The line's last release, or a candidate of it that was never published.")
 @click.option("--released", type=FOLDER, help="The line's last release, where --previous is a candidate.")
 @click.option("--workers", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="one for each core", help="Worker processes.")
+@signs
 def build(output: Output, plan: Path, out: Path, **options: Any) -> None:  # noqa: ANN401  (click has checked their types)
     """Screen the source that PLAN names and write a signed candidate.
 

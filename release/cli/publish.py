@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from release.cli._command import FOLDER, command
+from release.cli._command import FOLDER, command, signs
 from release.cli._output import Output
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ INCOMPLETE = 5  # the exit code of a release that is not yet one
 @click.argument("folder", type=FOLDER)
 @click.option("--to", "destination", required=True, help="A folder; what it holds is replaced in one step.")
 @click.option("--plan", type=FOLDER, default=Path("plan.toml"), show_default=True, help="The plan that names keys and trust file.")
+@signs
 def publish(output: Output, folder: Path, destination: str, plan: Path) -> int:
     """Publish the candidate in FOLDER if the trust policy holds, else say exactly what is missing.
 
@@ -52,9 +53,9 @@ def local(destination: str) -> Path:
 
 def authority(plan_path: Path, trust: Path | None = None) -> Authority:
     """Return trust file and keys as a plan names them, or another trust file."""
-    from audit_logs import keys, store
+    from audit_logs import store
     from audit_logs.trust import LIMIT
-    from release import head
+    from release import head, signers
     from release.plan import load
     from release.publish import Authority
     from release.steps import kinds
@@ -62,8 +63,8 @@ def authority(plan_path: Path, trust: Path | None = None) -> Authority:
     plan = load(plan_path, kinds())
     return Authority(
         trust=store.read_file(trust or plan.audit.trust, LIMIT),
-        publisher=keys.load(plan.keys.institution),
-        log=keys.load_note_signer(plan.keys.log),
+        publisher=signers.load(plan.keys.institution),
+        log=signers.load_note_signer(plan.keys.log),
         head=head.place(plan.keys.log),
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from release.cli._command import FOLDER, command
+from release.cli._command import FOLDER, command, signs
 from release.cli._output import Output
 from release.cli.publish import INCOMPLETE, authority, local
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--plan", type=FOLDER, default=Path("plan.toml"), show_default=True, help="The plan that names keys and trust file.")
 @click.option("--to", "destinations", multiple=True, help="A published folder of this line, of any version. May be given more than once.")
 @click.option("--log-from", type=FOLDER, multiple=True, help="A folder that may hold a newer copy of the log. May be given more than once.")
+@signs
 def recall(output: Output, folder: Path, reason: str, **options: Any) -> int:  # noqa: ANN401  (click has checked their types)
     """Log a signed withdrawal of the release in DIR, and put the new log into each published folder.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from release.cli._command import FOLDER, command
+from release.cli._command import FOLDER, command, signs
 from release.cli._output import Output
 from release.cli.publish import authority, local
 from release.cli.recall import tell
@@ -27,6 +27,7 @@ from release.cli.recall import tell
 @click.option("--trust", type=FOLDER, help="The trust file that readers have pinned.  [default: the plan's]")
 @click.option("--to", "destinations", multiple=True, help="A published folder of this line, of any version. May be given more than once.")
 @click.option("--log-from", type=FOLDER, multiple=True, help="A folder that may hold a newer copy of the log. May be given more than once.")
+@signs
 def record(output: Output, folder: Path, files: tuple[Path, ...], **options: Any) -> int:  # noqa: ANN401  (click has checked their types)
     """Add signed statements to the log of DIR, and put the new log into each published folder.
 

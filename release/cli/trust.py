@@ -8,7 +8,7 @@ from typing import Literal
 
 import click
 
-from release.cli._command import FOLDER, CommandGroup, command
+from release.cli._command import FOLDER, CommandGroup, command, signs
 from release.cli._output import Output
 
 trust = CommandGroup("trust", summary="Make and change trust files.", examples=("release trust add-auditor trust.json auditor.json",))
@@ -66,19 +66,19 @@ def show(output: Output, file: Path) -> None:
     "--key", type=FOLDER, required=True, help="A root key of PINNED; each root key of the threshold signs a statement of its own."
 )
 @click.option("--out", type=FOLDER, required=True, help="The file to log; it is not there yet.")
+@signs
 def supersede(output: Output, pinned: Path, new: Path, key: Path, out: Path) -> None:
     """Sign the announcement that NEW follows PINNED, the trust file that readers have.
 
     Log it with `release record DIR FILE --trust PINNED --to PUBLISHED`. Once the threshold of root keys is in the log, a reader who has
     pinned the old file gets the verdict `incomplete` until the new one is pinned.
     """
-    from audit_logs import keys
-    from release import notices, store, trustfile
+    from release import notices, signers, store, trustfile
     from release.cli.withdraw import check_new
 
     check_new(out)
     old, following = trustfile.read(pinned), trustfile.read(new)
-    store.write_file(out, notices.trust_superseded(old, following, keys.load(key), datetime.now(UTC)))
+    store.write_file(out, notices.trust_superseded(old, following, signers.load(key), datetime.now(UTC)))
     threshold = old.root.threshold
     output.result(
         {"statement": str(out), "version": following.version, "digest": following.digest, "threshold": threshold},

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from release.cli._command import FOLDER, CommandGroup, command
+from release.cli._command import FOLDER, CommandGroup, command, signs
 from release.cli._output import Output
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
 @command("statement", examples=(_EXAMPLE,))
 @click.argument("file", type=FOLDER, metavar="STATEMENT")
 @_options
+@signs
 def of_statement(output: Output, file: Path, **options: Any) -> None:  # noqa: ANN401  (click has checked their types)
     """Sign the withdrawal of a logged statement, given its bundle file: a report, an opinion, an attestation.
 
@@ -73,6 +74,7 @@ def of_statement(output: Output, file: Path, **options: Any) -> None:  # noqa: A
 @command("key", examples=(_KEY_EXAMPLE,))
 @click.argument("keyid", metavar="KEYID")
 @_options
+@signs
 def of_key(output: Output, keyid: str, **options: Any) -> None:  # noqa: ANN401  (click has checked their types)
     """Sign the withdrawal of a key of the trust file: that voids all its statements, earlier ones too.
 
@@ -89,11 +91,11 @@ def of_key(output: Output, keyid: str, **options: Any) -> None:  # noqa: ANN401 
 
 def _sign(output: Output, request: _Request, make: Callable[[Trust, Signer, str, datetime], bytes]) -> None:
     """Write a notice, and let an auditor's witness remember that it was submitted."""
-    from audit_logs import keys, witness
+    from audit_logs import witness
     from audit_logs.note import VerifierKey
-    from release import store, trustfile
+    from release import signers, store, trustfile
 
-    trust, signer = trustfile.read(request.trust), keys.load(request.key)
+    trust, signer = trustfile.read(request.trust), signers.load(request.key)
     raw = make(trust, signer, request.reason, datetime.now(UTC))
     digest = hashlib.sha256(raw).hexdigest()
     check_new(request.out)
