@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audit_logs import envelope, merkle, note, store, tiles
-from audit_logs.errors import FormatError, KeyProblem, LogError
+from audit_logs.errors import FormatError, KeyProblem, LogError, StoreError
 from audit_logs.keys import Signer, verifier_key
 from audit_logs.note import Checkpoint, SignatureLine, SignedCheckpoint, VerifierKey
 
@@ -84,11 +84,15 @@ class Log:
         """
         key = VerifierKey.parse(log_key)
         log = cls(folder, key, read_checkpoint(folder, key))
-        if any(_leftovers(folder, log.size)):
+        try:
+            settled = not any(_leftovers(folder, log.size))
+            if settled:
+                log._read_edge()
+        except (LogError, StoreError):
+            settled = False  # it may be broken, or somebody may have gone on between two of these reads: the lock tells
+        if not settled:
             with log._writing():
                 log._read_edge()
-        else:
-            log._read_edge()
         return log
 
     @property

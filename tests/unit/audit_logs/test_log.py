@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from audit_logs import keys, merkle, note, store, tiles
+from audit_logs import log as logs
 from audit_logs.errors import FormatError, KeyProblem, Locked, LogError, VerificationError
 from audit_logs.log import Log
 from audit_logs.note import SignatureLine
@@ -115,6 +117,23 @@ def test_two_writers_do_not_interleave(log: Log, signer: keys.KeyFile, tmp_path:
     log.append(entries(5), signer)
     other.append(entries(5, 5), signer)
     assert other.entries() == entries(10)
+
+
+def test_a_log_that_goes_on_while_it_is_opened_is_not_called_broken(
+    log: Log, signer: keys.KeyFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two reads of an opener another writer appends, and the tiles that the opener wants are gone: it looks again under the lock."""
+    log.append([b"one"], signer)
+    looked = logs._leftovers
+
+    def meanwhile(folder: Path, size: int) -> Iterator[str]:
+        found = list(looked(folder, size))
+        monkeypatch.setattr(logs, "_leftovers", looked)
+        log.append([b"two"], signer)
+        return iter(found)
+
+    monkeypatch.setattr(logs, "_leftovers", meanwhile)
+    assert Log.open(tmp_path / "log", log.key.text).entries() == [b"one", b"two"]
 
 
 def test_a_log_is_not_created_twice(log: Log, signer: keys.KeyFile, tmp_path: Path) -> None:
