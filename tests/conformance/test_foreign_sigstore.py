@@ -8,8 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from simulator import AUDITORS, Simulator
 
-from audit_logs import keys, statement
+from audit_logs import envelope, keys, statement
 from audit_logs.envelope import Envelope
 
 CLIENT = Path(__file__).resolve().parents[1] / "foreign"
@@ -53,3 +54,20 @@ def test_the_sigstore_client_refuses_a_bent_bundle(kind: str, tmp_path: Path) ->
     assert "SIGNATURE_ERROR" in client(json.dumps(document).encode(), public).stderr
     public.write_text(keys.generate(tmp_path / "other.pem", kind).public.pem)
     assert "SIGNATURE_ERROR" in client(bundle.raw, public).stderr
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "p256"])
+def test_the_sigstore_client_accepts_every_bundle_of_a_release(kind: str, tmp_path: Path) -> None:
+    """Attestations, reports and opinions of a whole release whose institution and auditors have such keys, which our own verifier accepts."""
+    world = Simulator()
+    for role in ("step", "build", "publish", *AUDITORS):
+        world.keys[role] = keys.generate(tmp_path / f"{role}.pem", kind)
+    world.trust = world.make_trust()
+    assert world.finish().verify().verdict == "verified"
+    bundles = [data for path, data in sorted(world.files.items()) if path.endswith(".sigstore.json")]
+    assert len(bundles) == 6
+    for data in bundles:
+        signed = envelope.parse(data, where="bundle")
+        (tmp_path / "public.pem").write_text(world.trust.keys[signed.keyid].pem)
+        done = client(data, tmp_path / "public.pem")
+        assert done.returncode == 0, done.stderr

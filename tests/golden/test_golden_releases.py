@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from audit_logs import manifest, trust
+from audit_logs import manifest, seen, trust
+from audit_logs.errors import FormatError
 from audit_logs.fields import instant
 from audit_logs.files import FolderFiles
 from audit_logs.report import EXIT_CODES
@@ -101,3 +102,14 @@ def test_a_newer_format_is_refused_by_name(file: str, kind: str, where: str, cop
     assert [(failure.where, failure.expected) for failure in report.failures] == [(where, kind)]
     code, said = second(copy)
     assert (code, [failure["code"] for failure in said["failures"]]) == (1, [failure.code for failure in report.failures])
+
+
+def test_a_newer_state_file_is_refused_by_name(copy: Path) -> None:
+    """What a newer program remembered is not taken for what this one would have."""
+    report = light(FolderFiles(copy / "release"), (copy / "trust.json").read_bytes(), now=expected(copy)[1])
+    assert report.seen is not None
+    newer = seen.encode(report.seen).replace(b"/seen/v0.1", b"/seen/v0.2")
+    with pytest.raises(FormatError) as caught:
+        seen.parse(newer)
+    assert caught.value.where.endswith("_type")
+    assert caught.value.expected.endswith("/seen/v0.1")

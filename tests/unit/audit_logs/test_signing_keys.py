@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,18 @@ def test_a_key_is_made_and_loaded(kind: str, tmp_path: Path) -> None:
     assert loaded.sign(b"data") == made.sign(b"data")
     if kind == "ed25519":
         made.public.verify(loaded.sign(b"data"), b"data")
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o777])
+def test_a_key_is_for_its_owner_alone_under_any_umask(umask: int, tmp_path: Path) -> None:
+    """0600, neither looser nor tighter, from its creation on."""
+    before = os.umask(umask)
+    try:
+        keys.generate(tmp_path / "key.pem")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "key.pem").stat().st_mode & 0o7777 == 0o600
+    keys.load(tmp_path / "key.pem")
 
 
 @KINDS

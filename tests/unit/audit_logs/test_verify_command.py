@@ -18,7 +18,7 @@ from audit_logs.errors import TrustError
 from audit_logs.fields import time_text
 from audit_logs.keys import generate
 from audit_logs.manifest import Manifest, StepName
-from audit_logs.statement import FilterStep
+from audit_logs.statement import FilterStep, Subject
 from audit_logs.trust import Trust
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -197,6 +197,26 @@ def test_show_tells_the_history(released: Path, capsys: pytest.CaptureFixture[st
     assert "of version 1.0.0 (manifest " in lines[0]
     assert "institution.example: attested step 1, known-files" in lines[0]
     assert "released version 1.0.0" in lines[-1]
+
+
+def test_show_tells_withdrawals_and_voids(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was taken back later says so where it stands; what is void says why, and whose key signed it, or that nobody knows."""
+    world = Simulator().write_statements()
+    world.withdraw("envelope", Subject("envelope", world.opinions[0].digest), AUDITORS[0])
+    world.withdraw("release", statement.about_manifest(digest(world.files["release.json"])), "build")
+    world.withdraw("release", statement.about_manifest(digest(world.files["release.json"])), "stranger")
+    world.withdraw("release", statement.about_manifest(digest(world.files["release.json"])), "publish")
+    world.finish().write_to(tmp_path / "release")
+    run("show", tmp_path / "release")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 12
+    taken = next(line for line in lines if f"{AUDITORS[0]}: gave its opinion" in line)
+    assert taken.endswith("(withdrawn later)")
+    assert f"{AUDITORS[0]}: withdrew the statement {world.opinions[0].digest[:16]}: an error was found" in lines[8]
+    assert "institution.example: void: " in lines[9]
+    assert lines[9].endswith("[withdrawal-target]")
+    assert "unknown: void: its key is not in the trust file [unknown-key]" in lines[10]
+    assert "institution.example: withdrew version 1.0.0 (manifest " in lines[11]
 
 
 def test_show_refuses_a_log_that_does_not_hold(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
