@@ -10,7 +10,7 @@ from vectors.replays import OPINED, RELEASED, REPORT, Expected, Recipe, again, o
 from vectors.signing import TestKey
 from vectors.vector import Pieces, Vector
 from vectors.verdicts import Case, verdict_vectors
-from vectors.world import AUDITOR_KEYS, INSTITUTION, NOW_SECONDS, ONE, PUBLISH, ROOT, TWO, Document, World
+from vectors.world import AUDITOR_KEYS, INSTITUTION, NOW_SECONDS, ONE, PUBLISH, ROOT, TWO, Document, World, one_auditor
 
 _SILENCED: list[list[Any]] = [[REPORT, "key-withdrawn"], [OPINED, "key-withdrawn"]]
 
@@ -88,6 +88,14 @@ def _withdraw(world: World, key: TestKey) -> None:
     world.withdraw("key", (key.keyid, keyid_hex(key.keyid)), ROOT)
 
 
+def _one_of_two_silenced() -> Case:
+    """Return a release that names two opinions, one of which was silenced, under a policy that asks for one."""
+    log = World("1.0.0", (ONE, TWO), trust=one_auditor).write()
+    _withdraw(log, AUDITOR_KEYS[TWO])
+    log.entry_files = {path: data for path, data in log.entry_files.items() if TWO not in path}
+    return Case(log.finish(), (), "verified")
+
+
 def _first_by_the_other_auditor() -> Case:
     """Return a second release whose predecessor rests on an auditor whose key was withdrawn since."""
     first = World("1.0.0", (TWO,)).write()
@@ -142,6 +150,10 @@ _REPLAYS: dict[str, tuple[str, Recipe, str]] = {
     ),
 }
 _VERDICTS: dict[str, tuple[Callable[[], Case], str]] = {
+    "verified-with-one-opinion-silenced": (
+        _one_of_two_silenced,
+        "one of two auditors withdrew its key, and the policy asks for one opinion: the release holds by the other",
+    ),
     "verified-predecessor-without-auditor": (
         _first_by_the_other_auditor,
         "the key of the auditor on which the predecessor rested was withdrawn since: the line goes on",
