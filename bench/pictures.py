@@ -7,8 +7,10 @@ hashes and of links, so that every step has something to find.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+import math
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -58,14 +60,21 @@ def make(folder: Path, photos: Sequence[Path], rows: int, size: Size) -> Listed:
     """Write `rows` rows as Parquet files into `folder`, unless they are there, and return what is to be listed."""
     folder.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("fork")  # the photographs are loaded once and shared
-    if not _loaded:
-        _loaded.extend(photographs.load(path) for path in photos)
     todo = [start for start in range(0, rows, FILE_ROWS) if not _path(folder, start).exists()]
-    with context.Pool(2) as pool:
+    with loaded(photos), context.Pool(2) as pool:
         pool.starmap(_write_file, [(folder, start, min(FILE_ROWS, rows - start), size) for start in todo])
         listed = pool.starmap(_listed, [(row, size) for row in range(rows) if row % LISTED in (MD5_TURN, PDQ_TURN, URL_TURN)])
-    _loaded.clear()
     return Listed(*(tuple(value for kind, value in listed if kind == name) for name in ("md5", "pdq", "url")))
+
+
+@contextlib.contextmanager
+def loaded(photos: Sequence[Path]) -> Iterator[None]:
+    """Hold the photographs in memory, for this process and those that it forks."""
+    _loaded.extend(photographs.load(path) for path in photos)
+    try:
+        yield
+    finally:
+        _loaded.clear()
 
 
 def _path(folder: Path, start: int) -> Path:
@@ -121,6 +130,20 @@ def _cut(row: int, size: Size) -> Image.Image:
     box = (left, top, left + width, top + height)
     picture = photo.resize((size.width, size.height), Image.Resampling.BILINEAR, box=box)
     return _noisy(picture, size.noise, draw) if size.noise else picture
+
+
+def middle(row: int) -> bytes:
+    """Return the JPEG file of a picture of 1 to 4 megapixels, cut from a photograph at its own scale or made smaller."""
+    draw = np.random.default_rng([SEED, 2, row])
+    photo = _loaded[int(draw.integers(0, len(_loaded)))]
+    most = min(photo.width * photo.height, 4_000_000)
+    factor = math.sqrt(float(draw.uniform(1_000_000, most)) / (photo.width * photo.height))
+    width, height = math.ceil(photo.width * factor), math.ceil(photo.height * factor)
+    scale = float(draw.uniform(1.0, 1.0 / factor))  # of the piece that is made smaller, up to the whole photograph
+    piece = min(width * scale, photo.width), min(height * scale, photo.height)
+    left, top = float(draw.uniform(0, photo.width - piece[0])), float(draw.uniform(0, photo.height - piece[1]))
+    box = (left, top, left + piece[0], top + piece[1])
+    return _jpeg(photo.resize((width, height), Image.Resampling.BILINEAR, box=box), QUALITY)
 
 
 def _noisy(picture: Image.Image, noise: int, draw: np.random.Generator) -> Image.Image:

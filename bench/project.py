@@ -14,8 +14,30 @@ import numpy as np
 
 from bench.pictures import SEED, Listed
 
-ENTRIES = {"md5": 1_000_000, "pdq": 100_000, "url": 100_000}
-NAMES = {"md5": "known-digests", "pdq": "known-pdq", "url": "known-urls"}
+LISTS = {  # by name: the type and the number of entries
+    "known-digests": ("md5", 1_000_000),
+    "known-pdq": ("pdq", 100_000),
+    "many-pdq": ("pdq", 1_000_000),
+    "known-urls": ("url", 100_000),
+}
+DEFAULTS = """\
+[[step]]
+name = "near-copies"
+kind = "near-hash"
+lists = ["known-pdq"]
+
+[[step]]
+name = "known-links"
+kind = "url"
+lists = ["known-urls"]
+"""
+FIRST_LINE = """\
+[[step]]
+name = "near-copies"
+kind = "near-hash"
+lists = ["many-pdq"]
+conventions = ["full"]
+"""
 PLAN = """\
 [release]
 name = "example/first-release"
@@ -35,16 +57,7 @@ name = "known-files"
 kind = "exact-hash"
 lists = ["known-digests"]
 
-[[step]]
-name = "near-copies"
-kind = "near-hash"
-lists = ["known-pdq"]
-
-[[step]]
-name = "known-links"
-kind = "url"
-lists = ["known-urls"]
-
+{steps}
 [keys]
 institution = "keys/institution.pem"
 log = "keys/log.pem"
@@ -62,15 +75,15 @@ class Project:
     folder: Path
     imports: dict[str, float]
 
-    def plan(self, name: str, source: str) -> Path:
-        """Write a plan for a source (path or glob) with the default settings, and return its path."""
+    def plan(self, name: str, source: str, steps: str = DEFAULTS) -> Path:
+        """Write a plan for a source (path or glob), with steps after the exact one, and return its path."""
         path = self.folder / f"{name}.toml"
-        path.write_text(PLAN.format(source=source), encoding="utf-8")
+        path.write_text(PLAN.format(source=source, steps=steps), encoding="utf-8")
         return path
 
 
-def start(folder: Path, listed: Listed) -> Project:
-    """Make the project: `release init`, two auditors, list files of realistic size, `release lists import`."""
+def start(folder: Path, listed: Listed, scale: int = 1) -> Project:
+    """Make the project: `release init`, two auditors, list files of realistic size (or, to be quick, `scale` times smaller), `release lists import`."""
     _release("init", str(folder))
     for organisation in ("auditor-1.example", "auditor-2.example"):
         card = folder / organisation
@@ -78,9 +91,9 @@ def start(folder: Path, listed: Listed) -> Project:
         _release("trust", "add-auditor", str(folder / "trust.json"), str(card / "auditor.json"), "--tier", "matches")
     _release("build", str(folder / "plan.toml"), "--out", str(folder / "first"))  # six rows: whatever has to be compiled is, after this
     imports = {}
-    for kind, name in NAMES.items():
-        path = folder / f"{kind}.txt"
-        _write_list(path, kind, getattr(listed, kind))
+    for name, (kind, count) in LISTS.items():
+        path = folder / f"{name}.txt"
+        _write_list(path, kind, count // scale, getattr(listed, kind))
         today = datetime.now(UTC).date().isoformat()
         begin = time.perf_counter()
         _release(
@@ -95,10 +108,10 @@ def _release(*arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "release", "--format", "quiet", *arguments], check=True)
 
 
-def _write_list(path: Path, kind: str, listed: Iterable[str]) -> None:
+def _write_list(path: Path, kind: str, count: int, listed: Iterable[str]) -> None:
     """Write generated entries, and those that the pictures match, in a drawn order."""
     draw = np.random.default_rng([SEED, sum(kind.encode())])
-    lines = [*listed, *_generated(kind, ENTRIES[kind], draw)][: ENTRIES[kind]]
+    lines = [*listed, *_generated(kind, count, draw)][:count]
     path.write_text("".join(lines[at] + "\n" for at in draw.permutation(len(lines)).tolist()), encoding="ascii")
 
 

@@ -7,7 +7,7 @@ no process maps; its size is told for each process that holds it open.
 
 from __future__ import annotations
 
-import os
+import contextlib
 import re
 import subprocess
 import threading
@@ -81,6 +81,28 @@ def _watch(root: int, seen: dict[int, Memory], ended: threading.Event) -> None:
             return
 
 
+def tree_seconds(root: int) -> float:
+    """Return the processor seconds of a process and all below it that still run."""
+    return sum(_processor(number) for number in _tree(root))
+
+
+def tree_peak(root: int) -> int:
+    """Return the sum of the peak resident sets, in bytes, of a process and all below it that still run."""
+    total = 0
+    for number in _tree(root):
+        with contextlib.suppress(OSError):
+            total += _kilobytes(Path(f"/proc/{number}/status").read_text(encoding="ascii"), "VmHWM")
+    return total
+
+
+def _processor(number: int) -> float:
+    """Return the processor seconds of a process, all its threads, by the clock that Linux keeps for it (clock_getcpuclockid)."""
+    try:
+        return time.clock_gettime((~number << 3) | 2)
+    except OSError:
+        return 0.0  # it has just ended
+
+
 def _tree(root: int) -> list[int]:
     """Return the process and all below it."""
     found = [root]
@@ -105,10 +127,9 @@ def _look(number: int, seen: dict[int, Memory], *, root: bool, thorough: bool) -
             memory.lists = max(memory.lists, _list_pages(folder / "smaps"))
             memory.shared = max(memory.shared, _pictures(folder / "fd"))
         status = (folder / "status").read_text(encoding="ascii")
-        times = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[11:13]
     except OSError:
         return  # it has just ended
-    memory.processor = sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+    memory.processor = max(memory.processor, _processor(number))
     memory.peak = max(memory.peak, _kilobytes(status, "VmHWM"))
     memory.apart = max(memory.apart, _kilobytes(status, "VmRSS") - memory.lists)
 

@@ -1,0 +1,43 @@
+"""Contestant: `pdqhash.compute` on decoded pixels; or, with --codes, its hash and quality of each picture of a pack."""
+
+from __future__ import annotations
+
+import argparse
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pdqhash
+
+from bench.pixels import agreed, read_arrays
+from bench.turn import Facts, serve
+
+
+def main() -> None:
+    """Prepare, then hash all arrays whenever asked to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--arrays", type=Path, required=True)
+    parser.add_argument("--codes", action="store_true", help="--arrays is a pack of pictures, and hashes are wanted, not speed")
+    parser.add_argument("--part", default="0/1")
+    options = parser.parse_args()
+    if options.codes:
+        serve({"codes": codes(options.arrays)}, dict)
+        return
+    arrays = read_arrays(options.arrays, options.part)
+
+    def work() -> Facts:
+        for pixels in arrays:
+            pdqhash.compute(pixels)
+        return {"count": len(arrays)}
+
+    serve({"version": version("pdqhash")}, work)
+
+
+def codes(path: Path) -> list[tuple[str, str, int]]:
+    """Return digest of the pixels, hash and quality of each picture of a pack."""
+    made = [(name, *pdqhash.compute(pixels)) for name, pixels in agreed(path)]
+    return [(name, np.packbits(bits).tobytes().hex(), quality) for name, bits, quality in made]
+
+
+if __name__ == "__main__":
+    main()
