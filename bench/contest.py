@@ -7,7 +7,7 @@
 
 With one core, every process of the contest, and all that it starts, may use that core alone, and libraries are told to use one
 thread. With two, each contestant is two such processes, one for each core, that do half of the work each, at the same time.
-A round's seconds go on the clock of this process from the question to the last answer. One round before is not counted.
+A round's seconds go on the clock of this process from the question to the last answer. One round before is not counted, unless it takes long.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SINGLE = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS", "ARROW_NUM_THREADS"), "1"
 )
-SLOW = 20.0  # seconds; of a contestant whose first round takes longer, that round counts, and is the only one but one
+WARM = 10.0  # seconds; a first round that takes longer is as good as any other, and counts
 
 
 class Contestant:
@@ -44,19 +44,23 @@ class Contestant:
         self.results: list[dict[str, Any]] = []
         self.peak = 0
 
-    def round(self, *, counts: bool) -> float:
-        """Do one round and return its seconds."""
+    def round(self) -> None:
+        """Do one round."""
         before = self._spent()
         start = time.perf_counter()
         for process in self._processes:
             _pipe(process.stdin).write("\n")
             _pipe(process.stdin).flush()
         self.results = self._answers()
-        seconds = time.perf_counter() - start
-        if counts:
-            self.seconds.append(seconds)
-            self.processor.append(self._spent() - before)
-        return seconds
+        self.seconds.append(time.perf_counter() - start)
+        self.processor.append(self._spent() - before)
+
+    def warm_up(self) -> None:
+        """Do a round that does not count, unless it takes long."""
+        self.round()
+        if self.seconds[0] < WARM:
+            self.seconds.clear()
+            self.processor.clear()
 
     def finish(self) -> None:
         """Take down the peak of memory and end the processes."""
@@ -130,11 +134,12 @@ class Contest:
 
     def play(self, rounds: int = 3) -> dict[str, dict[str, Any]]:
         """Let all do their rounds in turn, and return by name what was seen."""
-        playing = [(one, rounds if one.round(counts=False) < SLOW else 1) for one in self.contestants]
+        for contestant in self.contestants:
+            contestant.warm_up()
         for number in range(rounds):
-            for contestant, most in playing:
-                if number < most:
-                    contestant.round(counts=True)
+            for contestant in self.contestants:
+                if len(contestant.seconds) <= number:
+                    contestant.round()
         for contestant in self.contestants:
             contestant.finish()
         return {contestant.name: contestant.shown() for contestant in self.contestants}
