@@ -7,7 +7,7 @@
 
 With one core, every process of the contest, and all that it starts, may use that core alone, and libraries are told to use one
 thread. With two, each contestant is two such processes, one for each core, that do half of the work each, at the same time.
-A round's seconds go on the clock of this process from the question to the last answer. One round before is not counted, unless it takes long.
+A round's seconds go on the clock of this process from the question to the last answer, unless the answer tells seconds of its own. One round before is not counted, unless it takes long.
 """
 
 from __future__ import annotations
@@ -52,8 +52,11 @@ class Contestant:
             _pipe(process.stdin).write("\n")
             _pipe(process.stdin).flush()
         self.results = self._answers()
-        self.seconds.append(time.perf_counter() - start)
-        self.processor.append(self._spent() - before)
+        took = time.perf_counter() - start
+        self.seconds.append(max(result.get("seconds", took) for result in self.results))
+        self.processor.append(
+            sum(result["processor"] for result in self.results) if "processor" in self.results[0] else self._spent() - before
+        )
 
     def warm_up(self) -> None:
         """Do a round that does not count, unless it takes long."""

@@ -27,11 +27,13 @@ from release.match import NearIndex
 from release.plan import Limits
 
 RADIUS = 31
+QUALITY = 50  # below it a plan sets rows aside that were not found
 LONGEST = 1600  # pixels
 SAME = 31  # bits: photographs nearer to an earlier one show the same picture and are left out
 PLANTED = "the list's entry 0 to 31 bits away"
 BEGIN, END = "<!-- recall: made by `make recall` -->\n", "<!-- end of recall -->\n"
 ONE_FORM = "`full`, one form"
+ASIDE = "not found, but of low quality"
 OWN = "the entry's own"
 DEFAULTS = "defaults"
 
@@ -118,12 +120,14 @@ def _changed(name: str, data: bytes) -> bytes:
 def _counted(originals: Sequence[Original], made: Fingerprints, index: NearIndex) -> dict[str, int]:
     """Return how many rows are found in a list under each column; a row with several frames by any of them."""
     alone = {name: _rows(made, index.any_within(made.pdq[name], RADIUS)) for name in CONVENTIONS}
+    everywhere = np.logical_or.reduce(list(alone.values()))
     owned = [alone[CONVENTIONS[original.convention]][row] for row, original in enumerate(originals)]
     return {
         "copies": len(made),
         **{name: int(rows.sum()) for name, rows in alone.items()},
         OWN: sum(map(int, owned)),
-        DEFAULTS: int(np.logical_or.reduce(list(alone.values())).sum()),
+        DEFAULTS: int(everywhere.sum()),
+        ASIDE: int((~everywhere & (made.quality < QUALITY)).sum()),
         ONE_FORM: int(_rows(made, index.any_within(made.pdq["full"][:, 0], RADIUS)).sum()),
     }
 
@@ -150,9 +154,9 @@ def describe(found: Found) -> str:
     """Return what was done, and the table."""
     rows: list[list[object]] = []
     for name, counts in found["changes"].items():
-        shares = [f"{100 * counts[column] / counts['copies']:.1f} %" for column in (*CONVENTIONS, OWN, DEFAULTS, ONE_FORM)]
+        shares = [f"{100 * counts[column] / counts['copies']:.1f} %" for column in (*CONVENTIONS, OWN, DEFAULTS, ASIDE, ONE_FORM)]
         rows.append([name, counts["copies"], *shares])
-    head = ["change", "copies", *(f"`{name}`" for name in CONVENTIONS), OWN, DEFAULTS, ONE_FORM]
+    head = ["change", "copies", *(f"`{name}`" for name in CONVENTIONS), OWN, DEFAULTS, ASIDE, ONE_FORM]
     about = (
         f"{found['originals']} originals (photographs of Debian packages, whole and in quarters), one list entry each, "
         f"a third of them made under each convention; {found['decoder']}; distance {RADIUS}."

@@ -40,7 +40,7 @@ def searches(what: str, prepared: str, found: dict[str, Any], targets: Mapping[i
 
     Args:
         what: is searched for, in a second.
-        prepared: the peers' fact that tells the seconds before the first answer.
+        prepared: what peers tell of the seconds before the first answer, in their facts or with each answer.
         found: by number of entries, `built` (facts of our index) and `contestants`, of which the first is ours.
         targets: by number of entries.
     """
@@ -50,7 +50,7 @@ def searches(what: str, prepared: str, found: dict[str, Any], targets: Mapping[i
         label, built = f"{int(size):,} entries", seen["built"]
         races += [race(f"{label}, {name}", first, one, targets.get(int(size), "")) for name, one in peers or [("no peer", None)]]
         memory.append([f"{label}, {ours}", built["build"], built["bytes"] / MIB, first["peak"] / MIB, built["peak"] / MIB])
-        memory += [[f"{label}, {name}", one["facts"][0][prepared], "", one["peak"] / MIB, ""] for name, one in peers]
+        memory += [[f"{label}, {name}", (one["facts"][0] | one["results"][0])[prepared], "", one["peak"] / MIB, ""] for name, one in peers]
     head = ["index", f"seconds to build (peers: {prepared})", "saved, MiB", "peak memory of a search, MiB", "of the building, MiB"]
     return table([f"{what}, one core", *RACE[1:]], races) + "\n\n" + table(head, memory)
 

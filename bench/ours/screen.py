@@ -59,13 +59,9 @@ def batches(files: Sequence[bytes]) -> Iterator[list[bytes]]:
 
 
 def near_rows(made: Fingerprints, near: NearIndex, forms: int) -> int:
-    """Return how many rows a list condemns: a row that was found under one convention is not looked up under the next."""
-    hits = np.zeros(len(made), np.bool_)
-    for codes in made.pdq.values():
-        waiting = ~hits[made.frame_row]
-        found = near.any_within(codes[waiting][:, :forms], RADIUS)
-        hits[made.frame_row[waiting][found]] = True
-    return int(hits.sum())
+    """Return how many rows a list condemns; one search looks for a frame's hashes under all conventions together."""
+    codes = np.concatenate([codes[:, :forms] for codes in made.pdq.values()], axis=1)
+    return len(np.unique(made.frame_row[near.any_within(codes, RADIUS)]))
 
 
 if __name__ == "__main__":
