@@ -37,6 +37,7 @@ name = "near-copies"
 kind = "near-hash"
 lists = ["many-pdq"]
 conventions = ["full"]
+forms = "identity"
 """
 PLAN = """\
 [release]
