@@ -40,7 +40,7 @@ from audit_logs.report import NOT_FATAL, Report
 from audit_logs.seen import Seen
 from audit_logs.trust import Trust
 
-__all__ = ["ExtraChecks", "Failure", "FileInfo", "Files", "FolderFiles", "Freshness", "Report", "Seen", "replayed", "verify"]
+__all__ = ["ExtraChecks", "Failure", "FileInfo", "Files", "FolderFiles", "Freshness", "Report", "Seen", "recorded", "replayed", "verify"]
 
 _AHEAD_SECONDS = 300
 _Section: TypeAlias = Callable[[Case], Iterator[Failure]]
@@ -74,6 +74,25 @@ def replayed(files: Files, trust: bytes, *, now: datetime) -> State:
         if failure.code not in NOT_FATAL:
             raise failure.problem(VerificationError, "the log cannot be shown")
     return established(report.state)
+
+
+def recorded(files: Files, trust: bytes, *, now: datetime) -> Report:
+    """Return whether a release stood at a checkpoint, by its manifest and log alone (section 19.2).
+
+    Age is no failure here, having no quorum is: whoever has an old log knows nothing of what came later, and has to say so. The
+    report says nothing of any file; it is not one to tell facts from.
+
+    Args:
+        files: `release.json` and what lies below `log/`; nothing else is looked at.
+        trust: the pinned trust file's bytes.
+        now: the time, aware.
+
+    Raises:
+        StoreError: the folder cannot be listed.
+    """
+    report = _run([section for section in _SECTIONS if section not in _OF_FILES], Case(files, trust, now))
+    is_dated = report.freshness is not None and report.freshness.age_seconds is not None
+    return Report(tuple(failure for failure in report.failures if failure.code != "stale" or not is_dated), report.case)
 
 
 def _run(sections: Sequence[_Section], case: Case) -> Report:
@@ -228,3 +247,4 @@ _SECTIONS: tuple[_Section, ...] = (
     *(_steps, _previous, _opinions, _release, _freshness),
 )
 _OF_A_CANDIDATE = (_steps, _previous, _opinions, _freshness)
+_OF_FILES = (_continuity, check_folder, _files, _rows)
