@@ -42,6 +42,8 @@ COMMANDS = {
     "withdraw": "Sign the withdrawal of a statement or of a key.",
     "record": "Log statements that others signed, and republish the log.",
     "verify": "Verify a release from its bytes, offline.",
+    "export": "Write a verified release as a trainer reads it, with a receipt.",
+    "receipt": "Check a folder against the receipt of its export.",
 }
 ERROR, USAGE = 1, 2
 

@@ -20,6 +20,7 @@ from PIL import Image
 import release
 from audit_logs import seen as seen_files
 from audit_logs import trust as trusts
+from audit_logs.contact import Chosen
 from audit_logs.errors import Problem, VerificationError
 from audit_logs.files import FolderFiles
 from audit_logs.manifest import Roles
@@ -27,6 +28,7 @@ from audit_logs.telling import tell
 from release import canary
 from release.checks import DataChecks, footer
 from release.cli import run
+from release.consume.proven import Opened
 from release.consume.verify import check
 from release.errors import UsageError
 from release.rows import row_digests, schema_fields
@@ -75,7 +77,7 @@ def test_the_manifest_says_which_column_holds_images(tmp_path: Path) -> None:
     """A plain column of bytes is loaded as pictures where the manifest says so, and as bytes where it does not."""
     for image, kind in (("photo", Image.Image), (None, bytes)):
         manifest = _one_row(tmp_path, image)
-        loaded: Any = sys.modules["release.consume.load"]._dataset(tmp_path, manifest, manifest.shards, tmp_path / f"{image}.arrow")
+        loaded = _load(tmp_path, manifest)
         assert isinstance(loaded[0]["photo"], kind)
 
 
@@ -83,7 +85,7 @@ def test_a_column_that_cannot_hold_images_is_never_loaded_as_such(tmp_path: Path
     """A manifest that calls a column of numbers images contradicts itself."""
     manifest = _one_row(tmp_path, "width")
     with pytest.raises(VerificationError, match="contradicts itself"):
-        sys.modules["release.consume.load"]._dataset(tmp_path, manifest, manifest.shards, tmp_path / "train.arrow")
+        _load(tmp_path, manifest)
 
 
 STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -106,7 +108,8 @@ def _written(folder: Path, images: list[Any], told: Mapping[bytes, str]) -> Any:
 
 
 def _load(folder: Path, manifest: Any) -> Any:
-    return sys.modules["release.consume.load"]._dataset(folder, manifest, manifest.shards, folder / "train.arrow")
+    opened = Opened(folder, manifest, Chosen(b"", None), None, None)  # type: ignore[arg-type]  # no verdict was asked for
+    return sys.modules["release.consume.load"]._dataset(opened, manifest.shards, folder / "train.arrow")
 
 
 def _verified(folder: Path, manifest: Any) -> list[str]:
@@ -241,7 +244,7 @@ def test_a_stale_release_is_loaded_only_if_that_is_accepted(released: Any, monke
 
     trust = trusts.parse(released.trust.read_bytes())
     strict = trusts.encode(replace(trust, policy=replace(trust.policy, fresh_seconds=1)))
-    monkeypatch.setattr(sys.modules["release.consume.load"], "datetime", Later)
+    monkeypatch.setattr(sys.modules["release.consume.proven"], "datetime", Later)
     for limit in (None, timedelta(minutes=30)):
         with pytest.raises(VerificationError, match="stale"):
             release.load(released.published, strict, accept_stale=limit)
