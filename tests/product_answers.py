@@ -362,6 +362,23 @@ def read_verdict(folder: Path) -> Answer:
     return min(codes, key=_place, default=OK), {"verdict": report.verdict, "exit": report.exit_code, "codes": codes}
 
 
+def read_receipt(folder: Path) -> Answer:
+    """Sections 19.1 to 19.3."""
+    from release.consume import receipts
+
+    case = given(folder)
+    try:
+        receipt = receipts.parse(joined(folder, case["receipt"]), where="receipt")
+        record = verify.recorded(receipts.RecordFiles(receipt), joined(folder, case["trust"]), now=datetime.fromisoformat(case["now"]))
+        if not record.failures:
+            receipts.check_rows(receipt)
+    except (FormatError, VerificationError) as error:
+        return error.code, None
+    codes = sorted({failure.code for failure in record.failures})
+    rows = [] if codes else [[row.shard, row.row, receipts.row_digest(receipt, row).hex()] for row in receipt.rows]
+    return min(codes, key=_place, default=OK), {"verdict": record.verdict, "codes": codes, "rows": rows}
+
+
 def _place(code: str) -> int:
     """Return where SPEC.md names a code first, from section 13.1 on."""
     return specification().find(f"`{code}`", specification().index("- **13.1 "))

@@ -154,6 +154,21 @@ def dataset_root(shards: Sequence[tuple[bytes, int]]) -> bytes:
     return mth([root + u64(rows) for root, rows in shards])
 
 
+# 19: receipts
+
+
+def multiproof(data: Sequence[bytes], wanted: set[int], first: int = 0) -> list[bytes]:
+    """Return the roots of the largest subtrees without a wanted leaf, left to right, by the recursive definition of P."""
+    if not wanted & set(range(first, first + len(data))):
+        return [mth(data)]
+    if len(data) == 1:
+        return []
+    split = 1
+    while split * 2 < len(data):
+        split *= 2
+    return multiproof(data[:split], wanted, first) + multiproof(data[split:], wanted, first + split)
+
+
 # 4: commitments
 
 

@@ -310,7 +310,7 @@ def make_manifest(version: str, previous: Document | None, files: dict[str, byte
     files["croissant.json"] = b"{}\n"
     captions = [f"{version}: caption {row}" for row in range(5)]
     rows = [reference.row_digest([{"name": "caption", "type": "string"}], [caption]) for caption in captions]
-    shards = [_shard(0, rows[:3], files), _shard(1, rows[3:], files)]
+    shards = [make_shard(0, rows[:3], files), make_shard(1, rows[3:], files)]
     roots = [(bytes.fromhex(shard["root"]), shard["rows"]) for shard in shards]
     return {
         "_type": BASE + "manifest/v0.1",
@@ -344,7 +344,7 @@ def make_manifest(version: str, previous: Document | None, files: dict[str, byte
     }
 
 
-def _shard(number: int, rows: list[bytes], files: dict[str, bytes]) -> Document:
+def make_shard(number: int, rows: list[bytes], files: dict[str, bytes]) -> Document:
     """Return a shard of row groups of two rows, whose made-up bytes are the row digests."""
     data, groups = b"PAR1", []
     for first in range(0, len(rows), 2):

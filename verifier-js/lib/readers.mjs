@@ -13,13 +13,15 @@ import { rootOf, shardsRoot } from "./merkle.mjs";
 import * as note from "./note.mjs";
 import { Problem, under } from "./problem.mjs";
 import { replay } from "./replay.mjs";
+import * as receipts from "./receipt.mjs";
+import { verdictOf } from "./report.mjs";
 import * as rows from "./rows.mjs";
 import { sha256 } from "./sha256.mjs";
 import * as statement from "./statement.mjs";
 import { checkTiles } from "./tiles.mjs";
 import { firstCode } from "./codes.mjs";
 import { parseType } from "./types.mjs";
-import { readTrust, verify } from "./verify.mjs";
+import { readTrust, recorded, verify } from "./verify.mjs";
 
 const ok = (value = null) => ({ code: "ok", value });
 
@@ -153,6 +155,16 @@ async function readVerdict({ input, pieces }) {
   return { code: firstCode(codes), value: { verdict: report.verdict, exit: report.exitCode, codes } };
 }
 
+async function readReceipt({ input, pieces }) {
+  const bytes = pieces(input.receipt);
+  const receipt = receipts.parse(bytes);
+  const found = await recorded(receipts.recordOf(receipt), { trust: pieces(input.trust), now: Date.parse(input.now) / 1000 });
+  const codes = [...new Set(found.map(({ code }) => code))].sort();
+  if (codes.length === 0) receipts.checkRows(receipt);
+  const digests = codes.length > 0 ? [] : receipt.rows.map((row) => [row.shard, row.row, hex(receipts.digestOf(receipt, row))]);
+  return { code: firstCode(codes), value: { verdict: verdictOf(codes), codes, rows: digests } };
+}
+
 function readList({ input }) {
   const key = unhex(input.matchKey);
   const bytes = (type, entry) => (["url", "domain"].includes(type) ? sha256(utf8(entry)) : unhex(entry));
@@ -182,6 +194,7 @@ export const readers = {
   log: answering(readLog),
   replay: readReplay,
   verdict: readVerdict,
+  receipt: answering(readReceipt),
   list: readList,
   url: readUrl,
   padme: ({ input }) => ok(input.lengths.map(rows.padded)),

@@ -55,6 +55,19 @@ export async function checkTiles({ size, root }, paths, read) {
   return entries;
 }
 
+/** The files of a log of these entries: path below log/ -> bytes, but for the checkpoint. */
+export function* layTiles(entries) {
+  const bundled = (entry) => concat(Uint8Array.of(entry.length >> 8, entry.length & 255), entry);
+  for (const [at, { path, width }] of levelTiles("entries", entries.length).entries()) {
+    yield [path, concat(...entries.slice(at * WIDTH, at * WIDTH + width).map(bundled))];
+  }
+  let hashes = entries.map(leafHash);
+  for (let level = 0; hashes.length > 0; level += 1) {
+    for (const [at, { path, width }] of levelTiles(level, hashes.length).entries()) yield [path, concat(...hashes.slice(at * WIDTH, at * WIDTH + width))];
+    hashes = fullTiles(hashes).map(rootOf);
+  }
+}
+
 function checkListing(size, found) {
   const expected = tilePaths(size);
   const missing = expected.find((path) => !found.has(path));

@@ -9,7 +9,7 @@ import { checkFiles, checkFolder } from "./folder.mjs";
 import { Listing } from "./listing.mjs";
 import * as manifests from "./manifest.mjs";
 import * as note from "./note.mjs";
-import { checkFreshness, checkOpinions, checkRelease } from "./policy.mjs";
+import { checkFreshness, checkOpinions, checkRelease, quorumAge } from "./policy.mjs";
 import { Problem, under } from "./problem.mjs";
 import { replay } from "./replay.mjs";
 import { makeReport, STOPS_NOTHING } from "./report.mjs";
@@ -43,13 +43,26 @@ const SECTIONS = [
  */
 export async function verify(source, { trust, now, seen = null }) {
   const facts = { source, trustBytes: trust, now, seenBytes: seen };
+  return makeReport(facts, await problemsIn(SECTIONS, facts));
+}
+
+/** Tell why a release did not stand at a checkpoint, by manifest and log alone (19.2); age is no failure, having no quorum is. */
+export async function recorded(source, { trust, now }) {
+  const facts = { source, trustBytes: trust, now, seenBytes: null };
+  const sections = SECTIONS.filter((section) => ![checkFolder, checkFiles].includes(section));
+  const problems = await problemsIn(sections, facts);
+  return problems.filter(({ code }) => code !== "stale" || quorumAge(facts) === null);
+}
+
+/** What sections find, to the first that is fatal. */
+async function problemsIn(sections, facts) {
   const problems = [];
-  for (const section of SECTIONS) {
+  for (const section of sections) {
     const found = await problemsOf(section, facts);
     problems.push(...found);
     if (found.some(({ code }) => !STOPS_NOTHING.has(code))) break;
   }
-  return makeReport(facts, problems);
+  return problems;
 }
 
 /** A section's problems; one that stops it is its last. */
