@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,13 +12,15 @@ import click
 
 from release.cli._command import FOLDER, CommandGroup, command
 from release.cli._output import Output
-from release.errors import ListError, UsageError
+from release.errors import UsageError
 
 if TYPE_CHECKING:
     from release.lists import ImportReport, ListStore, StoredList
+    from release.lists.report import Change
 
-FORMATS = ("text", "csv")
-TYPES = ("md5", "sha1", "sha256", "pdq", "photodna", "url", "domain")
+FORMATS = ("auto", "text", "csv", "parquet", "ncmec", "stopncii", "vics", "icse", "tat", "threatexchange")
+TYPES = ("md5", "sha1", "sha256", "pdq", "photodna", "video-md5", "url", "domain")
+COLUMNS = (*TYPES, "class")
 SHOWN = 20  # rejected lines told to a person; JSON has more
 
 lists = CommandGroup(
@@ -25,88 +28,98 @@ lists = CommandGroup(
     summary="Keep the store of known-hash lists.",
     examples=(
         "release lists import hashes.txt --name known-digests --vintage 2026-01-31 --type sha256",
+        "release lists import page-1.xml page-2.xml --name exchange",
         "release lists show",
     ),
 )
+_FILES = click.argument("files", type=FOLDER, nargs=-1, required=True, metavar="FILE...")
 _STORE = click.option("--store", type=FOLDER, help="The store's folder.  [default: the store of ./plan.toml]")
 _NAME = click.option("--name", required=True, help="The list's name in plans.")
-_VINTAGE = click.option("--vintage", required=True, type=click.DateTime(["%Y-%m-%d"]), help="The day as of which the list holds.")
+_VINTAGE = click.option(
+    "--vintage", type=click.DateTime(["%Y-%m-%d"]), help="The day as of which the list holds.  [default: what the file says]"
+)
 _TYPE = click.option("--type", "kind", type=click.Choice(TYPES), help="Type of the values, where the file does not tell it.")
-_COLUMN = click.option("--column", multiple=True, metavar="TYPE=NAME", help="csv: the column that holds values of a type.")
+_COLUMN = click.option("--column", multiple=True, metavar="TYPE=NAME", help="csv, parquet: the column of a type, or of the `class`.")
+_CLASS = click.option("--class", "classes", multiple=True, help="Take the entries of this class alone; may be given again.")
+_PARTIAL = click.option("--accept-partial", is_flag=True, help="Take what stands before a place where a file is broken; attested.")
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What the command line says of a list file."""
+    """What the command line says of list files."""
 
-    file: Path
+    files: tuple[Path, ...]
     store: Path | None
     name: str
-    vintage: datetime
+    vintage: datetime | None
     authority: str | None
     file_format: str | None
     kind: str | None
     column: tuple[str, ...]
+    classes: tuple[str, ...]
+    accept_partial: bool
 
     def columns(self) -> dict[str, str]:
         """Return the columns by type."""
         pairs = [text.partition("=") for text in self.column]
-        wrong = [kind for kind, equals, name in pairs if not equals or not name or kind not in TYPES]
+        wrong = [kind for kind, equals, name in pairs if not equals or not name or kind not in COLUMNS]
         if wrong or len({kind for kind, _, _ in pairs}) != len(pairs):
-            raise UsageError("--column is TYPE=NAME, once for each type", expected="one of " + ", ".join(TYPES) + ", =, a column's name")
+            raise UsageError("--column is TYPE=NAME, once for each type", expected="one of " + ", ".join(COLUMNS) + ", =, a column's name")
         return {kind: name for kind, _, name in pairs}
 
 
 @command(
-    "import", examples=("release lists import hashes.csv --name known --vintage 2026-01-31 --format csv --column md5=MD5",), formats=FORMATS
+    "import",
+    examples=(
+        "release lists import hashes.csv --name known --vintage 2026-01-31 --format csv --column md5=MD5",
+        "release lists import page-1.xml page-2.xml --name exchange",
+    ),
+    formats=FORMATS,
 )
-@click.argument("file", type=FOLDER)
+@_FILES
 @_NAME
 @_VINTAGE
 @click.option("--authority", help="Who vouches for the list.")
 @_TYPE
 @_COLUMN
+@_CLASS
+@_PARTIAL
 @_STORE
 @click.option("--replace", is_flag=True, help="Replace a list of this name.")
 def import_(output: Output, replace: bool, **options: Any) -> None:  # noqa: ANN401  (click has checked their types)
-    """Add the list in FILE to the store.
+    """Add the list in FILE to the store; several files are the pages of one list.
 
-    text: one value on each line, `#` begins a comment line. csv: a header, and a column for each type. Lines that hold no usable
-    value are left out and named by number and reason.
+    How a file is written is told from what it begins with, where that leaves no doubt; else say it with --format (docs/steps.md has
+    the formats). What holds no usable value is left out and named by place and reason. A file that is broken stores nothing.
     """
     asked = _Asked(**options)
     store = _store(asked.store)
     with output.progress("importing", total=None, unit="values") as bar:
-        report = store.import_file(asked.file, _request(asked, asked.authority or "", replace=replace), _today(), bar.update)
+        report = store.import_files(asked.files, _request(asked, asked.authority or "", replace=replace), _today(), bar.update)
     _tell(output, report)
 
 
 @command("update", examples=("release lists update newer.txt --name known-digests --vintage 2026-02-28 --type sha256",), formats=FORMATS)
-@click.argument("file", type=FOLDER)
+@_FILES
 @_NAME
 @_VINTAGE
 @click.option("--authority", help="Who vouches for the list.  [default: as before]")
 @_TYPE
 @_COLUMN
+@_CLASS
+@_PARTIAL
 @_STORE
-@click.option("--add", is_flag=True, help="FILE holds what came new: keep the entries that are there.")
+@click.option("--add", is_flag=True, help="FILE holds what came new and what was taken back: keep the other entries that are there.")
 def update(output: Output, add: bool, **options: Any) -> None:  # noqa: ANN401  (click has checked their types)
-    """Replace a list by the newer one in FILE."""
+    """Replace a list by the newer one in FILE, and show what that adds and removes."""
     asked = _Asked(**options)
     store = _store(asked.store)
     old = store.open(asked.name)
-    if asked.vintage.date() < old.vintage:
-        raise ListError(
-            "the file is older than the list",
-            where=f"list {asked.name}",
-            expected=f"a vintage from {old.vintage} on",
-            found=str(asked.vintage.date()),
-            next_step="`release lists import --replace` puts back an older one",
-        )
-    request = _request(asked, old.authority if asked.authority is None else asked.authority, replace=True)
-    change = store.extend if add else store.import_file
+    authority = old.authority if asked.authority is None else asked.authority
+    request = _request(asked, authority, replace=True, not_before=None if add else old.vintage)
+    change = store.extend_files if add else store.import_files
     with output.progress("importing", total=None, unit="values") as bar:
-        report = change(asked.file, request, _today(), bar.update)
+        report = change(asked.files, request, _today(), bar.update)
     _tell(output, report)
 
 
@@ -119,7 +132,7 @@ def show(output: Output, name: str | None, store: Path | None) -> None:
     found = [opened.open(one) for one in ([name] if name else opened.names())]
     today = _today()
     output.result(
-        {"lists": [_as_json(one, today) for one in found]}, "\n".join(_line(one, today) for one in found) or "The store holds no list."
+        {"lists": [_as_json(one, today) for one in found]}, "\n".join(_words(one, today) for one in found) or "The store holds no list."
     )
 
 
@@ -154,30 +167,92 @@ def _store(path: Path | None) -> ListStore:
     return ListStore(load(plan, kinds()).lists.store)
 
 
-def _request(asked: _Asked, authority: str, *, replace: bool) -> Any:  # noqa: ANN401  (imported where used)
+def _request(asked: _Asked, authority: str, *, replace: bool, not_before: date | None = None) -> Any:  # noqa: ANN401  (imported where used)
     from release.lists import ImportRequest
 
-    return ImportRequest(asked.name, asked.vintage.date(), authority, asked.file_format, asked.kind, asked.columns(), replace)
+    return ImportRequest(
+        name=asked.name,
+        vintage=asked.vintage.date() if asked.vintage else None,
+        authority=authority,
+        format=asked.file_format,
+        type=asked.kind,
+        columns=asked.columns(),
+        replace=replace,
+        accept_partial=asked.accept_partial,
+        classes=asked.classes,
+        not_before=not_before,
+    )
 
 
 def _tell(output: Output, report: ImportReport) -> None:
-    rejected = [{"line": one.line, "reason": one.reason} for one in report.rejected]
-    entries = ", ".join(f"{count:,} {kind}" for kind, count in report.entries.items())
+    for place in report.broken:
+        output.warn(f"the list is partial, and will be attested as such: {place}")
     if report.rejected_count:
-        shown = "".join(f"\n  line {one.line}: {one.reason}" for one in report.rejected[:SHOWN])
+        shown = "".join(f"\n  {_place(report, at)}: {one.reason}" for at, one in enumerate(report.rejected[:SHOWN]))
         more = f"\n  and {report.rejected_count - SHOWN:,} more" if report.rejected_count > SHOWN else ""
         output.warn(f"{report.rejected_count:,} values were left out{shown}{more}")
-    output.result(
-        {
-            "list": report.name,
-            "entries": dict(report.entries),
-            "duplicates": report.duplicates,
-            "rejected": rejected,
-            "rejectedCount": report.rejected_count,
-            "vintageFrom": report.vintage_from,
-        },
-        f"List {report.name}: {entries}; {report.duplicates:,} duplicates, {report.rejected_count:,} rejected.",
-    )
+    output.result(_report_json(report), "\n".join(_report_words(report)))
+
+
+def _place(report: ImportReport, at: int) -> str:
+    one = report.rejected[at]
+    several = len({rejection.file for rejection in report.rejected}) > 1
+    return f"{one.file}, {report.unit} {one.line}" if several else f"{report.unit} {one.line}"
+
+
+def _report_json(report: ImportReport) -> dict[str, object]:
+    return {
+        "list": report.name,
+        "format": report.format,
+        "entries": dict(report.entries),
+        "classes": report.classes,
+        "duplicates": report.duplicates,
+        "tombstones": report.tombstones,
+        "superseded": report.superseded,
+        "aside": report.aside,
+        "unit": report.unit,
+        "rejected": [{"file": one.file, "line": one.line, "reason": one.reason} for one in report.rejected],
+        "rejectedCount": report.rejected_count,
+        "vintage": report.vintage.isoformat(),
+        "vintageFrom": report.vintage_from,
+        "partial": report.partial,
+        "broken": list(report.broken),
+        "changes": None if report.changes is None else {kind: _change_json(change) for kind, change in report.changes.items()},
+    }
+
+
+def _report_words(report: ImportReport) -> list[str]:
+    """Return what came of an import: the sentence that is always there, then what there is to say besides."""
+    words = [f"List {report.name}: {_counts(report.entries)}; {report.duplicates:,} duplicates, {report.rejected_count:,} rejected."]
+    words += _class_words(report.classes)
+    if report.tombstones or report.superseded:
+        words.append(f"  {report.tombstones:,} records taken back, {report.superseded:,} replaced by a newer one")
+    words += [f"  no entries: {count:,} x {what}" for what, count in report.aside.items()]
+    for kind, change in (report.changes or {}).items():
+        added, removed = _by_class(change.added_by_class), _by_class(change.removed_by_class)
+        words.append(f"  {kind}: {change.added:,} came new{added}, {change.removed:,} are gone{removed}")
+    return words
+
+
+def _change_json(change: Change) -> dict[str, object]:
+    by_class = {"addedByClass": dict(change.added_by_class), "removedByClass": dict(change.removed_by_class)}
+    return {"added": change.added, "removed": change.removed, **by_class}
+
+
+def _by_class(counts: Mapping[str, int]) -> str:
+    return f" ({_classes(counts)})" if counts else ""
+
+
+def _counts(entries: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {kind}" for kind, count in entries.items())
+
+
+def _class_words(classes: Mapping[str, Mapping[str, int]]) -> list[str]:
+    return [f"  {kind} by class: {_classes(counts)}" for kind, counts in classes.items()]
+
+
+def _classes(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name or 'none'} {count:,}" for name, count in counts.items())
 
 
 def _as_json(one: StoredList, today: date) -> dict[str, object]:
@@ -187,11 +262,21 @@ def _as_json(one: StoredList, today: date) -> dict[str, object]:
         "vintage": one.vintage.isoformat(),
         "vintageFrom": one.vintage_from,
         "ageDays": one.age(today),
+        "format": one.format,
+        "partial": one.partial,
         "entries": dict(one.entries),
+        "classes": {kind: dict(counts) for kind, counts in one.classes.items()},
         "digest": one.digest,
     }
 
 
-def _line(one: StoredList, today: date) -> str:
-    entries = ", ".join(f"{count:,} {kind}" for kind, count in one.entries.items())
-    return f"{one.name}: {entries}; vintage {one.vintage} ({one.age(today)} days old), authority {one.authority or 'not named'}"
+def _words(one: StoredList, today: date) -> str:
+    source = "said by the file" if one.vintage_from == "file" else "declared"
+    lines: Sequence[str] = [
+        f"{one.name}: {_counts(one.entries)}",
+        f"  vintage {one.vintage} ({one.age(today)} days old, {source}), authority {one.authority or 'not named'}, format {one.format}",
+        *(["  partial: its file was broken, and what could be read was taken"] if one.partial else []),
+        *_class_words(one.classes),
+        f"  digest {one.digest}",
+    ]
+    return "\n".join(lines)

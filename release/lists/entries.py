@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from release import canary
 from release.lists import urls
 
-WIDTHS = {"md5": 16, "sha1": 20, "sha256": 32, "pdq": 32, "photodna": 144, "url": 32, "domain": 32}
-"""Bytes of an entry, by type."""
+WIDTHS = {"md5": 16, "sha1": 20, "sha256": 32, "pdq": 32, "photodna": 144, "video-md5": 16, "url": 32, "domain": 32}
+"""Bytes of an entry, by type. Lists keep `video-md5` apart: a hash of a film is no hash of a picture, and no step matches it."""
 
 TYPES = tuple(sorted(WIDTHS))
 DIGESTS = ("md5", "sha1", "sha256")
-HEX_TYPES = (*DIGESTS, "pdq")
+VIDEO_MD5 = "video-md5"
+HEX_TYPES = (*DIGESTS, "pdq", VIDEO_MD5)
 PHOTODNA = "photodna"
 PHOTODNA_HEX, PHOTODNA_BASE64 = 288, 192
 
@@ -116,6 +117,8 @@ def reserved(kind: str) -> Entries:
         return canary.photodna_entries()
     if kind in DIGESTS:
         return np.frombuffer(canary.digests(kind), np.uint8)[None, :]
+    if kind == VIDEO_MD5:
+        return np.zeros((0, WIDTHS[kind]), np.uint8)  # no step matches these, so no self-test needs any
     text = urls.canonical(canary.URL) if kind == "url" else urls.domain(canary.DOMAIN)
     return np.frombuffer(link_entry(text or ""), np.uint8)[None, :]
 
@@ -125,7 +128,8 @@ def _forbidden(kind: str) -> dict[str, Entries]:
     """Return what no list may hold, by reason."""
     if kind not in (*HEX_TYPES, PHOTODNA):
         return {RESERVED: reserved(kind)}
-    empty = [hashlib.new(kind, b"", usedforsecurity=False).digest()] if kind in DIGESTS else []
+    digest = kind.removeprefix("video-")
+    empty = [hashlib.new(digest, b"", usedforsecurity=False).digest()] if digest in DIGESTS else []
     return {
         ZERO: np.zeros((1, WIDTHS[kind]), np.uint8),
         EMPTY_FILE: np.frombuffer(b"".join(empty), np.uint8).reshape(-1, WIDTHS[kind]),
@@ -151,12 +155,20 @@ def _decode_links(kind: str, values: Sequence[bytes]) -> tuple[Entries, dict[int
     refused: dict[int, str] = {}
     entries = np.zeros((len(values), WIDTHS[kind]), np.uint8)
     for index, value in enumerate(values):
-        text = urls.listed(value.decode()) if kind == "url" else urls.domain(value.decode())
+        text = _link(kind, value)
         if text is None:
             refused[index] = NOT_URL if kind == "url" else NOT_DOMAIN
         else:
             entries[index] = np.frombuffer(link_entry(text), np.uint8)
     return entries, refused
+
+
+def _link(kind: str, value: bytes) -> str | None:
+    try:
+        said = value.decode()
+    except UnicodeDecodeError:
+        return None
+    return urls.listed(said) if kind == "url" else urls.domain(said)
 
 
 def _length(expected: int, found: int) -> str:

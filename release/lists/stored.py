@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,27 +19,36 @@ from audit_logs.fields import BASE, Count, Date, Flag, Label, Sha256, Text
 from release import store
 from release.errors import ListError
 from release.lists.entries import Entries
+from release.lists.origins import Origins
 from release.match import DigestIndex, NearIndex, VectorIndex
 
 RECORD = "list.json"
+ORIGINS = "origins"
 RECORD_TYPE = BASE + "stored-list/v0.1"
 RECORD_LIMIT = 1 << 20
 CHUNK = 65_536  # entries
-Index = DigestIndex | NearIndex | VectorIndex
+Index: TypeAlias = DigestIndex | NearIndex | VectorIndex
 _FORMS: dict[str, type[NearIndex | VectorIndex]] = {"pdq": NearIndex, "photodna": VectorIndex}
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The content of `list.json`; `indexes` has the sha256 of each type's index file, `partial` as in `StoredList`."""
+    """The content of `list.json`; `indexes` has the sha256 of each type's index file, `origins` that of the statements behind them.
+
+    The other members are as in `StoredList`.
+    """
 
     name: Label
     authority: Text
     vintage: Date
     vintage_from: Text
     partial: Flag
+    format: Text
     entries: Mapping[str, Count]
     indexes: Mapping[str, Sha256]
+    classes: Mapping[str, Mapping[str, Count]]
+    class_names: tuple[Text, ...]
+    origins: Sha256 | None
 
     def encode(self) -> bytes:
         """Return the record's only form."""
@@ -56,8 +66,11 @@ class StoredList:
         vintage: the day as of which it holds.
         vintage_from: `file` or `declared`.
         partial: its file was broken in the middle, and the part that could be read was accepted.
+        format: how its files were written.
         entries: distinct entries by type.
         indexes: sha256 (hex) of each type's index file.
+        classes: of the entries the number of each class, by type; empty where none has a class.
+        record: all that its record says.
         digest: sha256 (hex) of its record, and so of everything in it.
     """
 
@@ -67,8 +80,11 @@ class StoredList:
     vintage: date
     vintage_from: str
     partial: bool
+    format: str
     entries: Mapping[str, int]
     indexes: Mapping[str, str]
+    classes: Mapping[str, Mapping[str, int]]
+    record: Record
     digest: str
 
     @classmethod
@@ -99,8 +115,11 @@ class StoredList:
             vintage=fields.day(record.vintage),
             vintage_from=record.vintage_from,
             partial=record.partial,
+            format=record.format,
             entries=dict(record.entries),
             indexes=dict(record.indexes),
+            classes={kind: dict(counts) for kind, counts in record.classes.items()},
+            record=record,
             digest=hashlib.sha256(data).hexdigest(),
         )
 
@@ -138,11 +157,26 @@ class StoredList:
         """
         if kind not in self.indexes:
             raise ListError(f"the list has no entries of type {kind}", where=f"list {self.name}", code="list-type")
-        path = index_path(self.folder, kind)
+        return _FORMS.get(kind, DigestIndex).load(self._private(kind), self.indexes[kind])
+
+    def origins(self) -> Origins | None:
+        """Return the statements behind the entries; None where the list's files made none.
+
+        Raises:
+            ListError: they are not the ones that were imported.
+            StoreError: others can reach them.
+        """
+        if self.record.origins is None:
+            return None
+        return Origins.load(self._private(ORIGINS), self.record.origins, self.record.class_names)
+
+    def _private(self, name: str) -> Path:
+        """Return where a file of the list lies, after checking that nobody else can reach it."""
+        path = index_path(self.folder, name)
         if not path.exists():
             raise _damaged(str(path), "the index that was imported", "none")
         store.check_private(path)
-        return _FORMS.get(kind, DigestIndex).load(path, self.indexes[kind])
+        return path
 
     def raw_entries(self, kind: str) -> Iterator[Entries]:
         """Yield the list's distinct entries of one type in the order of their bytes, (k, w) uint8 at a time."""
@@ -152,6 +186,10 @@ class StoredList:
         own[reserved] = False
         for start in range(0, len(own), CHUNK):
             yield entries[start : start + CHUNK][own[start : start + CHUNK]]
+
+    def all_entries(self, kind: str) -> Entries:
+        """Return the list's distinct entries of one type in the order of their bytes, (k, w) uint8."""
+        return np.concatenate(list(self.raw_entries(kind)))
 
     def commitment(self, match_key: bytes) -> bytes:
         """Return the keyed commitment to everything in the list, 32 bytes. Source: SPEC.md section 17."""

@@ -8,7 +8,7 @@ from vectors.reference import keyed, list_commitment, padme, sha256
 from vectors.rows import MATCH_KEY
 from vectors.vector import OK, REFUSED, Pieces, Vector, plain
 
-_SIZES = {"md5": 16, "sha1": 20, "sha256": 32, "pdq": 32, "url": 32, "domain": 32, "photodna": 144}
+_SIZES = {"md5": 16, "sha1": 20, "sha256": 32, "pdq": 32, "photodna": 144, "video-md5": 16, "url": 32, "domain": 32}
 
 
 def _entries(kind: str, count: int) -> list[bytes]:
