@@ -12,6 +12,7 @@ import click
 
 from release.cli._command import FOLDER, command, signs
 from release.cli._output import Output
+from release.cli._passphrase import PASSPHRASE
 
 if TYPE_CHECKING:
     from release.audit import Audited
@@ -42,6 +43,7 @@ _MARKS = {"confirmed": "confirmed", "refuted": "REFUTED", "not-checkable": "not 
 )
 @click.option("--cosign", "only_cosign", is_flag=True, help="Only cosign the checkpoint, as on a release that holds your opinion.")
 @signs
+@PASSPHRASE
 def audit(output: Output, folder: Path, only_cosign: bool, skip: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401  (click has checked their types)
     """Check the candidate in DIR and sign an opinion on it.
 

@@ -12,6 +12,7 @@ import click
 
 from release.cli._command import FOLDER, command, signs
 from release.cli._output import Output
+from release.cli._passphrase import PASSPHRASE
 
 if TYPE_CHECKING:
     from release.build import Built
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--released", type=FOLDER, help="The line's last release, where --previous is a candidate.")
 @click.option("--workers", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="one for each core", help="Worker processes.")
 @signs
+@PASSPHRASE
 def build(output: Output, plan: Path, out: Path, **options: Any) -> None:  # noqa: ANN401  (click has checked their types)
     """Screen the source that PLAN names and write a signed candidate.
 

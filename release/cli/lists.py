@@ -12,6 +12,7 @@ import click
 
 from release.cli._command import FOLDER, CommandGroup, command
 from release.cli._output import Output
+from release.cli._passphrase import PASSPHRASE, ask
 from release.errors import UsageError
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class _Asked:
 @_CLASS
 @_PARTIAL
 @_STORE
+@PASSPHRASE
 @click.option("--replace", is_flag=True, help="Replace a list of this name.")
 def import_(output: Output, replace: bool, **options: Any) -> None:  # noqa: ANN401  (click has checked their types)
     """Add the list in FILE to the store; several files are the pages of one list.
@@ -109,6 +111,7 @@ def import_(output: Output, replace: bool, **options: Any) -> None:  # noqa: ANN
 @_CLASS
 @_PARTIAL
 @_STORE
+@PASSPHRASE
 @click.option("--add", is_flag=True, help="FILE holds what came new and what was taken back: keep the other entries that are there.")
 def update(output: Output, add: bool, **options: Any) -> None:  # noqa: ANN401  (click has checked their types)
     """Replace a list by the newer one in FILE, and show what that adds and removes."""
@@ -145,7 +148,26 @@ def remove(output: Output, name: str, store: Path | None) -> None:
     output.result({"removed": name}, f"Removed list {name}.")
 
 
-for _command in (import_, show, update, remove):
+@command("seal", examples=("release lists seal --store lists",))
+@_STORE
+@click.option(
+    "--lists-passphrase-fd",
+    "passphrase_fd",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Read the passphrase from descriptor N.  [default: ask]",
+)
+def seal(output: Output, store: Path | None, passphrase_fd: int | None) -> None:
+    """Seal the store with a passphrase: what it holds, and all that is imported later.
+
+    Sealed entries never stand on a disk in clear. Importing needs no passphrase; updating, building and auditing ask for it, or read it
+    from --lists-passphrase-fd. It cannot be got back. What an earlier, unsealed import left in the free space of the disk is not erased.
+    """
+    done = _store(store).seal(lambda: ask(passphrase_fd, new=True))
+    output.result({"sealed": list(done)}, f"The store is sealed; {len(done)} lists were sealed now.")
+
+
+for _command in (import_, show, update, remove, seal):
     lists.add_command(_command)
 
 
@@ -264,6 +286,7 @@ def _as_json(one: StoredList, today: date) -> dict[str, object]:
         "ageDays": one.age(today),
         "format": one.format,
         "partial": one.partial,
+        "sealed": one.under_seal,
         "entries": dict(one.entries),
         "classes": {kind: dict(counts) for kind, counts in one.classes.items()},
         "digest": one.digest,
@@ -277,6 +300,6 @@ def _words(one: StoredList, today: date) -> str:
         f"  vintage {one.vintage} ({one.age(today)} days old, {source}), authority {one.authority or 'not named'}, format {one.format}",
         *(["  partial: its file was broken, and what could be read was taken"] if one.partial else []),
         *_class_words(one.classes),
-        f"  digest {one.digest}",
+        f"  digest {one.digest}{', sealed' if one.under_seal else ''}",
     ]
     return "\n".join(lines)

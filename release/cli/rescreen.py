@@ -9,6 +9,7 @@ import click
 
 from release.cli._command import FOLDER, command
 from release.cli._output import Output
+from release.cli._passphrase import PASSPHRASE
 
 if TYPE_CHECKING:
     from release.audit.rescreen import Rescreened
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     "--distance", type=click.IntRange(0, 64), default=31, show_default=True, help="Largest distance in bits of a near match, of 256."
 )
 @click.option("--new-only", is_flag=True, help="Only entries that the release was not screened with; takes tier `matches`.")
+@PASSPHRASE
 def rescreen(output: Output, folder: Path, **options: object) -> int:
     """Match a newer list with the fingerprints of the rows that the candidate in DIR kept.
 

@@ -104,8 +104,7 @@ def _take(records: Records, line: int, row: Sequence[str], shape: tuple[Mapping[
     elif row and not found:
         records.refuse(line, NO_VALUE)
     elif found:
-        said = row[group] if group is not None and group < len(row) else ""
-        owner = records.state(Statement(group=said)) if group is not None else None
+        owner = None if group is None else records.state(Statement(group="".join(row[group : group + 1])))
         for kind, value in found:
             records.value(kind, line, value, owner)
 

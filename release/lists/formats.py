@@ -101,15 +101,14 @@ def _recognise(path: Path, request: ImportRequest) -> str:
 def _of_lines(path: Path, start: bytes, request: ImportRequest) -> str:
     line = start.split(b"\n", 1)[0].decode(errors="replace").casefold()
     cells = [cell.strip().strip('"') for cell in line.replace(";", ",").replace("\t", ",").split(",")]
-    if all(name in cells for name in icse.NEEDED):
+    if set(icse.NEEDED) <= set(cells):
         return "icse"
-    if cells[0] != "" and threatexchange.INDICATORS[0] in cells:
+    if threatexchange.INDICATORS[0] in cells:
         return "threatexchange"
     if path.suffix.lower() in _CSV_ENDINGS or request.columns:
         return "csv"
-    if len(cells) > 1 and request.type not in ("url", "domain") and not line.startswith("#"):
-        return _only(path, ["text", "csv"])
-    return "text"
+    one_value = len(cells) == 1 or line.startswith("#") or request.type in ("url", "domain")
+    return "text" if one_value else _only(path, ["text", "csv"])
 
 
 def _only(path: Path, found: list[str]) -> str:

@@ -8,7 +8,7 @@ Source: the header is that which public readers of this export expect.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from release.lists.csv import NO_VALUE, TOO_MANY, places, table
@@ -41,14 +41,17 @@ def _take(records: Records, line: int, row: list[str], columns: Mapping[str, int
     found = [(kind, cells[kind]) for kind in NEEDED[:3] if cells.get(kind)]
     if len(row) > len(columns):
         records.refuse(line, TOO_MANY)
-    elif not found:
-        if row:
-            records.refuse(line, NO_VALUE)
-    else:
-        film = cells.get(_MEDIUM, "").casefold().startswith("video")
-        owner = records.state(Statement(group=_BASELINE if truth(cells.get(_BASELINE, "")) else OTHER))
-        for kind, value in found:
-            if not film or kind == "md5":
-                records.value("video-md5" if film else kind, line, value, owner)
-            else:
-                records.leave("other hash of a video")
+    elif found:
+        _keep(records, line, found, cells)
+    elif row:
+        records.refuse(line, NO_VALUE)
+
+
+def _keep(records: Records, line: int, found: Sequence[tuple[str, str]], cells: Mapping[str, str]) -> None:
+    film = cells.get(_MEDIUM, "").casefold().startswith("video")
+    owner = records.state(Statement(group=_BASELINE if truth(cells.get(_BASELINE, "")) else OTHER))
+    for kind, value in found:
+        if not film or kind == "md5":
+            records.value("video-md5" if film else kind, line, value, owner)
+        else:
+            records.leave("other hash of a video")

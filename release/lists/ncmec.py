@@ -12,7 +12,7 @@ Source: the field names are those of the public `threatexchange` client for this
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 from xml.parsers import expat
@@ -32,6 +32,7 @@ _IMAGE = {"md5": "md5", "sha1": "sha1", "sha256": "sha256", "pdq": "pdq", "pdna"
 _VIDEO = {"md5": "video-md5"}
 _RECORDS = {"image": (_IMAGE, False), "video": (_VIDEO, False), "deletedImage": (_IMAGE, True), "deletedVideo": (_VIDEO, True)}
 _RECORD, _FIELD, _FINGERPRINT = 3, 4, 5  # depths
+_OTHER = {"image": "other fingerprint of an image", "video": "other fingerprint of a video"}
 _ENCODINGS = ("utf-8", "us-ascii")
 
 INCOMPLETE = "the record lacks member, id or a time that can be read"
@@ -150,19 +151,22 @@ class _Page:
             self.records.leave("record of another kind")
             return
         types, deleted = _RECORDS[local]
-        fields = self._fields
-        time = time_of(fields.get("timestamp"))
-        if self._too_long or time is None or not fields.get("member") or not fields.get("id"):
+        medium = "video" if types is _VIDEO else "image"
+        member, name, time = self._fields.get("member"), self._fields.get("id"), time_of(self._fields.get("timestamp"))
+        if self._too_long or time is None or not member or not name:
             self.records.refuse(self._line, TOO_LONG if self._too_long else INCOMPLETE)
             return
-        medium = "video" if types is _VIDEO else "image"
-        key = name_of(medium, fields["member"], fields["id"])
-        owner = self.records.state(Statement(key, time, deleted, fields.get("classification", "")))
-        for kind, value in () if deleted else self._prints:
+        said = Statement(name_of(medium, member, name), time, deleted, self._fields.get("classification", ""))
+        owner = self.records.state(said)
+        if not deleted:
+            self._fingerprints(types, medium, owner)
+
+    def _fingerprints(self, types: Mapping[str, str], medium: str, owner: int) -> None:
+        for kind, value in self._prints:
             if kind in types and value:
                 self.records.value(types[kind], self._line, value, owner)
             elif value:
-                self.records.leave(f"other fingerprint of a{'n' if medium == 'image' else ''} {medium}")
+                self.records.leave(_OTHER[medium])
 
     def _doctype(self, *_: object) -> None:
         raise ListError(

@@ -5,12 +5,12 @@
     <store>/<name>/origins.index   the statements behind them, where its files make any
 
 Lists are the most sensitive thing that an institution has: folders have mode 0700, files 0600, and a store that is looser is refused.
+A store may be sealed with a passphrase besides (`sealed`).
 """
 
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,16 +18,13 @@ from pathlib import Path
 
 from release import store
 from release.errors import ListError
-from release.lists import changes
-from release.lists.entries import reserved
-from release.lists.formats import FORMATS, choose
-from release.lists.gather import Gathered, Resolved
+from release.lists import changes, sealed, writing
+from release.lists.formats import FORMATS
+from release.lists.intake import Reading, Tick, nothing_in, vintage_of
 from release.lists.report import ImportReport, ImportRequest
-from release.lists.stored import ORIGINS, RECORD, Record, StoredList, index_path, new_index
+from release.lists.stored import StoredList
 
-Tick = Callable[[int], object]
 _NAME = re.compile("[a-z0-9][a-z0-9-]{0,62}")
-_BROKEN = "list-file"
 
 
 def _unseen(_: int) -> None:
@@ -79,7 +76,7 @@ class ListStore:
         if name not in self.names():
             raise ListError(f"there is no list {name!r}", where=str(self.path), code="list-missing")
         with store.lock(self.path):
-            _clear(self.path / name)
+            writing.clear(self.path / name)
             store.fsync_folder(self.path)
 
     def import_file(self, path: Path, request: ImportRequest, today: date, tick: Tick = _unseen) -> ImportReport:
@@ -103,9 +100,9 @@ class ListStore:
         """
         self._check(request)
         old = self.open(request.name) if request.name in self.names() else None
-        reading = _Reading(request, tick)
+        reading = Reading(request, tick)
         reading.all(paths)
-        return self._keep(reading, _vintage(request, reading.gathered, today), old)
+        return self._keep(reading, vintage_of(request, reading.gathered, today), old)
 
     def extend(self, path: Path, request: ImportRequest, today: date, tick: Tick = _unseen) -> ImportReport:
         """Add what one file says to a list that is there; see `extend_files`."""
@@ -120,10 +117,10 @@ class ListStore:
         """
         self._check(request)
         old = self.open(request.name)
-        reading = _Reading(request, tick)
+        reading = Reading(request, tick)
         reading.gathered.seed(old)
         reading.all(paths)
-        vintage = _vintage(request, reading.gathered, today)
+        vintage = vintage_of(request, reading.gathered, today)
         return self._keep(reading, max(vintage, (old.vintage, old.vintage_from)), old, grown=True)
 
     def _check(self, request: ImportRequest) -> None:
@@ -139,12 +136,12 @@ class ListStore:
                 code="list-exists",
             )
 
-    def _keep(self, reading: _Reading, vintage: tuple[date, str], old: StoredList | None, *, grown: bool = False) -> ImportReport:
+    def _keep(self, reading: Reading, vintage: tuple[date, str], old: StoredList | None, *, grown: bool = False) -> ImportReport:
         """Store what was read, as of a day that a file or somebody names, and report it; `grown` if the old list is part of it."""
         gathered, request = reading.gathered, reading.request
         resolved = gathered.resolve(request.classes)
         if not resolved.entries:
-            raise _nothing(reading)
+            raise nothing_in(reading)
         partial = bool(reading.broken) or (grown and old is not None and old.partial)
         changed = changes.between(old, resolved) if old is not None else None
         report = ImportReport(
@@ -167,135 +164,20 @@ class ListStore:
         )
         store.make_private_folder(self.path)
         with store.lock(self.path):
-            self._write(request.authority, report, resolved)
+            writing.write(self.path, request.authority, report, resolved)
         return report
 
-    def _write(self, authority: str, report: ImportReport, resolved: Resolved) -> None:
-        """Write the list into a folder beside its place, and put it there in one step."""
-        staging = self.path / f".{report.name}.new"
-        _clear(staging)
-        try:
-            store.make_private_folder(staging)
-            indexes = {}
-            for kind, entries in resolved.entries.items():
-                new_index(kind, entries, reserved(kind)).save(index_path(staging, kind))
-                indexes[kind] = store.file_sha256(index_path(staging, kind))
-            origins = resolved.origins
-            if origins is not None:
-                origins.save(index_path(staging, ORIGINS))
-            record = Record(
-                name=report.name,
-                authority=authority,
-                vintage=report.vintage.isoformat(),
-                vintage_from=report.vintage_from,
-                partial=report.partial,
-                format=report.format,
-                entries=report.entries,
-                indexes=indexes,
-                classes=report.classes,
-                class_names=origins.names if origins is not None else (),
-                origins=store.file_sha256(index_path(staging, ORIGINS)) if origins is not None else None,
-            )
-            store.write_file(staging / RECORD, record.encode(), private=True)
-            store.swap_folder(staging, self.path / report.name)
-        finally:
-            _clear(staging)
+    def seal(self, passphrase: Callable[[], str]) -> tuple[str, ...]:
+        """Seal what the store holds, and from now on what is imported, and return the names of the lists that were not sealed before.
 
-
-class _Reading:
-    """Files of one format on their way into a list, and where they were broken."""
-
-    def __init__(self, request: ImportRequest, tick: Tick) -> None:
-        self.request = request
-        self.gathered = Gathered()
-        self.format = ""
-        self.broken: list[str] = []
-        self._tick = tick
-
-    def all(self, paths: Sequence[Path]) -> None:
-        """Read every file.
+        A passphrase that is given once stands; where the store has one, it is not asked for.
 
         Raises:
-            ListError: one is refused, is of another format than the first, or goes on in a file that is not there.
+            ListError: the passphrase is too short, or a list is damaged.
+            StoreError: the store cannot be written, or others can look into it.
         """
-        for path in paths:
-            name = choose(path, self.request)
-            if self.format not in ("", name):
-                raise ListError("the list files are of two formats", where=path.name, expected=self.format, found=name, code="list-format")
-            self.format = name
-            self.gathered.begin(path.name)
-            self._one(path)
-        if self.gathered.continued >= len(paths) > 0:
-            self._accept(
-                ListError(
-                    "every page names a next one, so the last one is missing",
-                    where=", ".join(path.name for path in paths[-1:]),
-                    expected="all pages together",
-                    next_step="name the missing pages as well, or take these alone with --accept-partial",
-                    code=_BROKEN,
-                )
-            )
-
-    def _one(self, path: Path) -> None:
-        try:
-            for batch in FORMATS[self.format].read(path, self.request):
-                self._tick(self.gathered.add(batch))
-        except ListError as error:
-            self._accept(error)
-
-    def _accept(self, error: ListError) -> None:
-        if error.code != _BROKEN or not self.request.accept_partial:
-            raise error
-        self.broken.append(f"{error.where}: {error.what}")
-
-
-def _vintage(request: ImportRequest, gathered: Gathered, today: date) -> tuple[date, str]:
-    """Return the day as of which the list holds, and who says so: the file where it does, else the request."""
-    where = f"list {request.name}"
-    found = gathered.day or request.vintage
-    if found is None:
-        raise ListError("the file does not say as of when it holds", where=where, next_step="say it with --vintage", code="list-vintage")
-    if request.vintage not in (None, found):
-        raise ListError(
-            "the file says as of when it holds",
-            where=where,
-            expected=f"a vintage of {found}, or none",
-            found=str(request.vintage),
-            next_step="leave --vintage away",
-            code="list-vintage",
-        )
-    if found > today:
-        raise ListError("the vintage lies in the future", where=where, expected=f"up to {today}", found=str(found), code="list-vintage")
-    if request.not_before is not None and found < request.not_before:
-        raise ListError(
-            "the file is older than the list",
-            where=where,
-            expected=f"a vintage from {request.not_before} on",
-            found=str(found),
-            next_step="`release lists import --replace` puts back an older one",
-            code="list-vintage",
-        )
-    return found, "file" if gathered.day else "declared"
-
-
-def _nothing(reading: _Reading) -> ListError:
-    gathered = reading.gathered
-    found = "no value at all"
-    if gathered.rejected:
-        first, unit = gathered.rejected[0], FORMATS[reading.format].unit
-        units = "lines" if unit == "line" else "entries" if unit == "entry" else "rows"
-        found = f"{gathered.rejected_count} {units} rejected; {unit} {first.line}: {first.reason}"
-    elif gathered.aside:
-        found = ", ".join(f"{count} of {what}" for what, count in sorted(gathered.aside.items()))
-    where = f"list {reading.request.name}"
-    return ListError("the list file has no usable entry, so nothing is stored", where=where, found=found, code="list-empty")
-
-
-def _clear(folder: Path) -> None:
-    """Remove a folder of the store with everything in it."""
-    if not folder.exists():
-        return
-    try:
-        shutil.rmtree(folder)
-    except OSError as error:
-        raise ListError("a list could not be removed", where=str(folder), found=error.strerror or "an error") from error
+        store.make_private_folder(self.path)
+        with store.lock(self.path):
+            if not sealed.is_sealed(self.path):
+                sealed.create(self.path, passphrase())
+            return tuple(name for name in self.names() if writing.seal(self.path, name))

@@ -18,11 +18,13 @@ from audit_logs.errors import FormatError
 from audit_logs.fields import BASE, Count, Date, Flag, Label, Sha256, Text
 from release import store
 from release.errors import ListError
+from release.lists import sealed
 from release.lists.entries import Entries
 from release.lists.origins import Origins
 from release.match import DigestIndex, NearIndex, VectorIndex
 
 RECORD = "list.json"
+INDEX = ".index"
 ORIGINS = "origins"
 RECORD_TYPE = BASE + "stored-list/v0.1"
 RECORD_LIMIT = 1 << 20
@@ -123,6 +125,11 @@ class StoredList:
             digest=hashlib.sha256(data).hexdigest(),
         )
 
+    @property
+    def under_seal(self) -> bool:
+        """Whether its entries lie under the store's passphrase."""
+        return not any(self.folder.glob(f"*{INDEX}"))
+
     def age(self, today: date) -> int:
         """Return the list's age in days."""
         return (today - self.vintage).days
@@ -157,7 +164,7 @@ class StoredList:
         """
         if kind not in self.indexes:
             raise ListError(f"the list has no entries of type {kind}", where=f"list {self.name}", code="list-type")
-        return _FORMS.get(kind, DigestIndex).load(self._private(kind), self.indexes[kind])
+        return _FORMS.get(kind, DigestIndex).load(self._private(kind, self.indexes[kind]), self.indexes[kind])
 
     def origins(self) -> Origins | None:
         """Return the statements behind the entries; None where the list's files made none.
@@ -168,11 +175,15 @@ class StoredList:
         """
         if self.record.origins is None:
             return None
-        return Origins.load(self._private(ORIGINS), self.record.origins, self.record.class_names)
+        sha256 = self.record.origins
+        return Origins.load(self._private(ORIGINS, sha256), sha256, self.record.class_names)
 
-    def _private(self, name: str) -> Path:
-        """Return where a file of the list lies, after checking that nobody else can reach it."""
+    def _private(self, name: str, sha256: str) -> Path:
+        """Return where a file of the list lies, in memory if it is sealed, after checking that nobody else can reach it."""
         path = index_path(self.folder, name)
+        under_seal = path.with_name(f"{path.name}{sealed.SUFFIX}")
+        if not path.exists() and under_seal.exists():
+            return sealed.opened(under_seal, sha256)
         if not path.exists():
             raise _damaged(str(path), "the index that was imported", "none")
         store.check_private(path)
@@ -215,7 +226,7 @@ class StoredList:
 
 def index_path(folder: Path, kind: str) -> Path:
     """Return where the index of one type lies."""
-    return folder / f"{kind}.index"
+    return folder / f"{kind}{INDEX}"
 
 
 def new_index(kind: str, entries: Entries, reserved: Entries) -> Index:

@@ -72,22 +72,25 @@ def _take(records: Records, line: int, row: list[str], shape: _Shape) -> None:
     cells = {name: row[place].strip() for name, place in shape.places.items() if place < len(row)}
     value = cells.get(shape.indicator, "")
     kind = shape.kind or _TYPES.get(cells.get("type", "").upper())
-    status = (cells.get("td_status") or cells.get("status") or "").upper()
     if len(row) > len(shape.places):
         records.refuse(line, TOO_MANY)
-    elif not value:
-        if row:
-            records.refuse(line, NO_VALUE)
-    elif kind is None:
+    elif value and kind:
+        _keep(records, line, (kind, value), cells)
+    elif value:
         records.leave("indicator of another kind")
-    else:
-        harmless = status == _HARMLESS
-        deleted = harmless or truth(cells.get("should_delete", ""))
-        owner = records.state(Statement(_name(cells, kind, value), _time(cells), deleted, status))
-        if harmless:
-            records.leave("status NON_MALICIOUS")
-        elif not deleted:
-            records.value(kind, line, value, owner)
+    elif row:
+        records.refuse(line, NO_VALUE)
+
+
+def _keep(records: Records, line: int, found: tuple[str, str], cells: Mapping[str, str]) -> None:
+    status = (cells.get("td_status") or cells.get("status") or "").upper()
+    harmless = status == _HARMLESS
+    deleted = harmless or truth(cells.get("should_delete", ""))
+    owner = records.state(Statement(_name(cells, *found), _time(cells), deleted, status))
+    if harmless:
+        records.leave("status NON_MALICIOUS")
+    elif not deleted:
+        records.value(found[0], line, found[1], owner)
 
 
 def _name(cells: Mapping[str, str], kind: str, value: str) -> bytes:
