@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FORMATS = ("auto", "text", "csv", "parquet", "ncmec", "stopncii", "vics", "icse", "tat", "threatexchange")
 TYPES = ("md5", "sha1", "sha256", "pdq", "photodna", "video-md5", "url", "domain")
 COLUMNS = (*TYPES, "class")
+EXCHANGES = ("ncmec", "stopncii")
 SHOWN = 20  # rejected lines told to a person; JSON has more
 
 lists = CommandGroup(
@@ -126,6 +127,42 @@ def update(output: Output, add: bool, **options: Any) -> None:  # noqa: ANN401  
     _tell(output, report)
 
 
+@command(
+    "fetch",
+    examples=(
+        "release lists fetch ncmec --name exchange --environment NGO --credentials ncmec.toml",
+        "release lists fetch stopncii --name intimate",
+    ),
+)
+@click.argument("exchange", type=click.Choice(EXCHANGES))
+@_NAME
+@click.option("--authority", default="", help="Who vouches for the list.")
+@click.option("--environment", default="Industry", show_default=True, help="ncmec: which collection, by its client's name for it.")
+@click.option("--credentials", type=FOLDER, help="A TOML file of mode 0600.  [default: the system's keyring]")
+@click.option("--url", help="Another address than the exchange's own, such as that of a test system.")
+@_CLASS
+@_STORE
+@PASSPHRASE
+@click.option("--replace", is_flag=True, help="Fetch everything anew, and replace a list of this name.")
+def fetch(output: Output, exchange: str, **options: Any) -> None:  # noqa: ANN401  (click has checked their types)
+    """Bring a list up to what an exchange has: all of it at first, then what changed since.
+
+    Needs the extra [exchanges]. A fetch that breaks off goes on where it was, within twelve hours. ncmec needs `user` and `password`,
+    stopncii `subscription_key` and `function_key`.
+    """
+    from release.lists import ImportRequest
+    from release.lists.credentials import load
+    from release.lists.exchanges import NEEDS, connect
+    from release.lists.fetching import fetch as bring
+
+    store = _store(options["store"])
+    request = ImportRequest(options["name"], None, options["authority"], replace=options["replace"], classes=options["classes"])
+    client = connect(exchange, load(exchange, NEEDS[exchange], options["credentials"]), options["environment"], options["url"])
+    with output.progress("fetching", total=None, unit="pages") as bar:
+        report = bring(store, client, request, datetime.now(UTC), bar.update)
+    _tell(output, report)
+
+
 @command("show", examples=("release lists show", "release lists show known-digests --format json"))
 @click.argument("name", required=False)
 @_STORE
@@ -167,7 +204,7 @@ def seal(output: Output, store: Path | None, passphrase_fd: int | None) -> None:
     output.result({"sealed": list(done)}, f"The store is sealed; {len(done)} lists were sealed now.")
 
 
-for _command in (import_, show, update, remove, seal):
+for _command in (import_, fetch, show, update, remove, seal):
     lists.add_command(_command)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 
@@ -27,24 +27,26 @@ class Reading:
         self.broken: list[str] = []
         self._tick = tick
 
-    def all(self, paths: Sequence[Path]) -> None:
-        """Read every file.
+    def all(self, paths: Iterable[Path]) -> None:
+        """Read every file, each before the next is asked for.
 
         Raises:
             ListError: one is refused, is of another format than the first, or goes on in a file that is not there.
         """
+        count, last = 0, ""
         for path in paths:
+            count, last = count + 1, path.name
             name = choose(path, self.request)
             if self.format not in ("", name):
                 raise ListError("the list files are of two formats", where=path.name, expected=self.format, found=name, code="list-format")
             self.format = name
             self.gathered.begin(path.name)
             self._one(path)
-        if self.gathered.continued >= len(paths) > 0:
+        if self.gathered.continued >= count > 0:
             self._accept(
                 ListError(
                     "every page names a next one, so the last one is missing",
-                    where=", ".join(path.name for path in paths[-1:]),
+                    where=last,
                     expected="all pages together",
                     next_step="name the missing pages as well, or take these alone with --accept-partial",
                     code=_BROKEN,
@@ -70,6 +72,8 @@ def vintage_of(request: ImportRequest, gathered: Gathered, today: date) -> tuple
     Raises:
         ListError: nobody says it, file and request contradict each other, or the day is one that the list cannot have.
     """
+    if request.fetched_on is not None:
+        return request.fetched_on, "declared"
     where = f"list {request.name}"
     found = gathered.day or request.vintage
     if found is None:

@@ -12,6 +12,7 @@ Source: the field names are those of the public `threatexchange` client for this
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -49,8 +50,20 @@ def read(path: Path) -> Iterator[Batch]:
     page = _Page(path)
     with opened(path) as file:
         yield from page.records.flow(page.parse(file))
-    if page.has_next:
-        yield Continued()
+    if page.following:
+        yield Continued(page.following)
+
+
+def following(data: bytes, name: str) -> str:
+    """Return what a page calls the next one, "" if it is the last.
+
+    Raises:
+        ListError: as `read`.
+    """
+    page = _Page(Path(name))
+    for _ in page.parse(io.BytesIO(data)):
+        page.records.take()
+    return page.following
 
 
 class _Page:
@@ -59,7 +72,7 @@ class _Page:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.records = Records(dated=True)
-        self.has_next = False
+        self.following = ""
         self._depth = 0
         self._section = self._field = ""
         self._text: list[str] = []
@@ -142,7 +155,7 @@ class _Page:
         elif depth == _RECORD:
             local = name.rpartition("}")[2]
             if self._section == "paging":
-                self.has_next = self.has_next or bool(local == "next" and "".join(self._text).strip())
+                self.following = "".join(self._text).strip() if local == "next" else self.following
             else:
                 self._record(local)
 

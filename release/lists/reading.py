@@ -76,7 +76,9 @@ class Dated:
 
 @dataclass(frozen=True, slots=True)
 class Continued:
-    """The file is one of several, and says that another one goes on from it."""
+    """The file is one of several, and says that another one goes on from it: `place` is what it calls that one."""
+
+    place: str = ""
 
 
 Batch = Values | Statements | Refused | Aside | Dated | Continued

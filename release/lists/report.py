@@ -24,6 +24,7 @@ class ImportRequest:
         accept_partial: whether what stands before a place where the file is broken is taken.
         classes: the classes whose entries are wanted; none named: all.
         not_before: a vintage may not lie before this day.
+        fetched_on: the day on which an exchange gave all that it has; it is the vintage then, whatever the files say.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ImportRequest:
     accept_partial: bool = False
     classes: Collection[str] = ()
     not_before: date | None = None
+    fetched_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

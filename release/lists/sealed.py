@@ -132,6 +132,13 @@ def opened(sealed: Path, sha256: str) -> Path:
     return _place(descriptor)
 
 
+def drop(sha256: str) -> None:
+    """Give up the memory of one file that was opened; what is mapped stays until it is let go."""
+    descriptor = _opened.files.pop(sha256, None)
+    if descriptor is not None:
+        os.close(descriptor)
+
+
 @contextmanager
 def shelter() -> Iterator[Path]:
     """Give a private folder that lies in memory, and is gone at the end.

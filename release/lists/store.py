@@ -11,7 +11,7 @@ A store may be sealed with a passphrase besides (`sealed`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -83,7 +83,7 @@ class ListStore:
         """Add a list from one file; see `import_files`."""
         return self.import_files([path], request, today, tick)
 
-    def import_files(self, paths: Sequence[Path], request: ImportRequest, today: date, tick: Tick = _unseen) -> ImportReport:
+    def import_files(self, paths: Iterable[Path], request: ImportRequest, today: date, tick: Tick = _unseen) -> ImportReport:
         """Add a list from a file or several of one format, or put it in the place of the one that has its name.
 
         Places that hold no usable value are left out and reported by number and reason.
@@ -108,7 +108,7 @@ class ListStore:
         """Add what one file says to a list that is there; see `extend_files`."""
         return self.extend_files([path], request, today, tick)
 
-    def extend_files(self, paths: Sequence[Path], request: ImportRequest, today: date, tick: Tick = _unseen) -> ImportReport:
+    def extend_files(self, paths: Iterable[Path], request: ImportRequest, today: date, tick: Tick = _unseen) -> ImportReport:
         """Add what files say to a list that is there: what they take back goes, what they state anew is as they say.
 
         Raises:
