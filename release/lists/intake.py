@@ -108,6 +108,8 @@ def nothing_in(reading: Reading) -> ListError:
     if gathered.rejected:
         first, unit = gathered.rejected[0], FORMATS[reading.format].unit
         found = f"{gathered.rejected_count} {_UNITS[unit]} rejected; {unit} {first.line}: {first.reason}"
+    elif reading.request.classes:
+        found = "no entry of the classes that are wanted"
     elif gathered.aside:
         found = ", ".join(f"{count} of {what}" for what, count in sorted(gathered.aside.items()))
     where = f"list {reading.request.name}"

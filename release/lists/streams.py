@@ -26,6 +26,7 @@ _BLOCK = 1 << 16
 _TRUE = ("true", "1", "yes")
 
 Record = Mapping[str, Any]
+Event = tuple[str, Any]
 
 
 def items(path: Path, prefix: Sequence[str], members: dict[str, object] | None = None) -> Iterator[tuple[int, object]]:
@@ -42,15 +43,14 @@ def items(path: Path, prefix: Sequence[str], members: dict[str, object] | None =
     import ijson
 
     number = 0
-    walk = _Walk(tuple(prefix), {} if members is None else members)
     with opened(path) as file:
         guarded = _Guarded(file)
         try:
-            for event, value in ijson.basic_parse(guarded, use_float=True, buf_size=_BLOCK):
-                if walk.take(event, value):
-                    number += 1
-                    guarded.since = 0
-                    yield number, walk.done
+            events = iter(ijson.basic_parse(guarded, use_float=True, buf_size=_BLOCK))
+            for found in _walk(events, tuple(prefix), {} if members is None else members):
+                number += 1
+                guarded.since = 0
+                yield number, found
         except (ijson.JSONError, ValueError, ArithmeticError, _TooDeepError):  # ValueError: a number or a text that is none
             what = "holds more than one record may" if guarded.since > LARGEST else "is no JSON, nests too deeply, or ends here"
             raise broken(path, f"after entry {number}", what, "UTF-8 JSON, whole") from None
@@ -60,70 +60,55 @@ class _TooDeepError(Exception):
     """Arrays and objects lie in each other more than `DEEPEST` times."""
 
 
-class _Walk:
-    """Where in the file the parser is, and the value that is being put together."""
-
-    def __init__(self, prefix: tuple[str, ...], members: dict[str, object]) -> None:
-        self.done: object = None
-        self._prefix = prefix
-        self._members = members
-        self._names: list[str] = []
-        self._open: list[dict[str, object] | list[object]] = []
-        self._keys: list[str] = []
-
-    def take(self, event: str, value: object) -> bool:
-        """Take up an event of the parser, and say whether a value at the place is done."""
-        if self._open:
-            return self._build(event, value)
+def _walk(events: Iterator[Event], prefix: tuple[str, ...], members: dict[str, object]) -> Iterator[object]:
+    """Yield the values at one place, put together from the parser's events, and keep the file's plain members."""
+    names: list[str] = []
+    for event, value in events:
         if event == "map_key":
-            self._names[-1] = str(value)
-        elif event in _STARTS:
-            self._start(event)
+            names[-1] = str(value)
         elif event in _ENDS:
-            self._names.pop()
-        elif tuple(self._names) == self._prefix:
-            self.done = value
-            return True
-        elif len(self._names) == 1:
-            self._members[self._names[0]] = value
-        return False
-
-    def _start(self, event: str) -> None:
-        if tuple(self._names) == self._prefix:
-            self._push(event)
-            return
-        self._names.append(ITEM if event == "start_array" else "")
-        if len(self._names) > DEEPEST:
-            raise _TooDeepError
-
-    def _push(self, event: str) -> None:
-        self._open.append([] if event == "start_array" else {})
-        self._keys.append("")
-        if len(self._open) > DEEPEST:
-            raise _TooDeepError
-
-    def _build(self, event: str, value: object) -> bool:
-        if event == "map_key":
-            self._keys[-1] = str(value)
+            names.pop()
+        elif tuple(names) == prefix:
+            yield _built(events, event) if event in _STARTS else value
         elif event in _STARTS:
-            self._push(event)
-        elif event in _ENDS:
-            self._keys.pop()
-            made = self._open.pop()
-            if not self._open:
-                self.done = made
-                return True
-            self._put(made)
-        else:
-            self._put(value)
-        return False
+            names.append(ITEM if event == "start_array" else "")
+            _check_depth(names)
+        elif len(names) == 1:
+            members[names[0]] = value
 
-    def _put(self, value: object) -> None:
-        inside = self._open[-1]
-        if isinstance(inside, list):
-            inside.append(value)
+
+def _built(events: Iterator[Event], event: str) -> object:
+    """Return the array or object that has just begun."""
+    inside: Any = _new(event)
+    around: list[Any] = []
+    key = ""
+    for what, value in events:
+        if what == "map_key":
+            key = value
+        elif what in _ENDS:
+            if not around:
+                break
+            inside = around.pop()
         else:
-            inside[self._keys[-1]] = value
+            put = _new(what) if what in _STARTS else value
+            if type(inside) is list:
+                inside.append(put)
+            else:
+                inside[key] = put
+            if what in _STARTS:
+                around.append(inside)
+                inside = put
+                _check_depth(around)
+    return inside
+
+
+def _new(event: str) -> Any:  # noqa: ANN401  (JSON is what it is)
+    return [] if event == "start_array" else {}
+
+
+def _check_depth(around: Sequence[object]) -> None:
+    if len(around) >= DEEPEST:
+        raise _TooDeepError
 
 
 def head(path: Path, size: int = 1 << 16) -> bytes:

@@ -149,6 +149,8 @@ def test_one_class_alone_can_be_taken(tmp_path: Path) -> None:
     records = [ncmec_record("image", "1", f"i{n}", EARLY, classification=group, md5=value(n, "md5")) for n, group in ((1, "A1"), (2, "B2"))]
     assert bring_in(tmp_path, ncmec_page(records), classes=("A1",)).classes == {"md5": {"A1": 1}}
     assert entries(tmp_path, "md5") == numbers("md5", 1)
+    with pytest.raises(ListError, match="no entry of the classes"):
+        bring_in(tmp_path, ncmec_page(records), classes=("C9",), replace=True)
 
 
 def test_stopncii_withdrawn_and_deleted_go(tmp_path: Path) -> None:
