@@ -163,7 +163,7 @@ def _remember(folder: Path, place: Path | None, new: seen_files.Seen, old: seen_
     elif place.resolve().is_relative_to(folder.resolve()):
         _warn("nothing is remembered of the log: keep your trust file outside the release")
     else:
-        seen_files.check_same_line(new, old, where=str(place))
+        contact.check_same_line(new, old, where=str(place))
         store.write_file(place, seen_files.encode(new))
 
 

@@ -19,6 +19,7 @@ from audit_logs import trust as trusts
 from audit_logs.errors import Failure, StoreError, TrustError
 from audit_logs.files import FolderFiles
 from audit_logs.report import Report
+from audit_logs.seen import Seen
 from audit_logs.statement import TRUST_NAME
 
 
@@ -96,6 +97,17 @@ def pin(chosen: Chosen, report: Report) -> str:
 
     store.write_file(chosen.path, chosen.data)
     return f"pinned as {chosen.path}; from now on that file decides"
+
+
+def check_same_line(new: Seen, old: Seen | None, *, where: str) -> None:
+    """Check that a state file may hold this from now on: what is remembered of one line is never lost to another.
+
+    Raises:
+        StoreError: it remembers another line.
+    """
+    if old is not None and old.origin != new.origin:
+        failure = Failure("state-other", where, f"what was seen of {new.origin}", f"what was seen of {old.origin}")
+        raise failure.problem(StoreError, "the state file remembers another line", "name a place of its own for each line with --state")
 
 
 def _first_use(folder: Path, place: Path) -> Chosen:

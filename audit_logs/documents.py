@@ -123,7 +123,7 @@ def _reader(hint: Any) -> Reader:  # noqa: ANN401  (a type expression has no typ
     if origin is Annotated:
         return _digest if isinstance(arguments[1], DigestSet) else _checked(_reader(arguments[0]), arguments[1])
     if origin is Literal:
-        return _checked(_as_it_is, Kind("one of " + ", ".join(map(repr, arguments)), partial(_is_one_of, arguments)))
+        return _checked(_as_it_is, Kind("one of " + ", ".join(map(repr, arguments)), arguments.__contains__))
     if origin in (Union, types.UnionType):
         inner = _reader(arguments[0])
         return lambda value, where: None if value is None else inner(value, where)
@@ -136,10 +136,6 @@ def _reader(hint: Any) -> Reader:  # noqa: ANN401  (a type expression has no typ
 
 def _as_it_is(value: object, _: str) -> object:
     return value
-
-
-def _is_one_of(allowed: tuple[object, ...], value: object) -> bool:
-    return isinstance(value, str) and value in allowed
 
 
 def _checked(inner: Reader, kind: Kind) -> Reader:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from audit_logs.documents import Document
-from audit_logs.errors import Failure, StoreError
 from audit_logs.fields import BASE, Count, Positive, Sha256, Text
 
 TYPE = BASE + "seen/v0.1"
@@ -47,14 +46,3 @@ def parse(data: bytes, *, where: str = "state file") -> Seen:
 def encode(seen: Seen) -> bytes:
     """Return the bytes of a state file."""
     return _DOCUMENT.encode(seen)
-
-
-def check_same_line(new: Seen, old: Seen | None, *, where: str) -> None:
-    """Check that a state file may hold this from now on: what is remembered of one line is never lost to another.
-
-    Raises:
-        StoreError: it remembers another line.
-    """
-    if old is not None and old.origin != new.origin:
-        failure = Failure("state-other", where, f"what was seen of {new.origin}", f"what was seen of {old.origin}")
-        raise failure.problem(StoreError, "the state file remembers another line", "name a place of its own for each line with --state")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from audit_logs import contact
 from audit_logs import seen as seen_files
 from audit_logs.report import Report
 from audit_logs.seen import Seen
@@ -29,5 +30,5 @@ def write(path: Path | None, report: Report, before: Seen | None) -> None:
         StoreError: the file could not be written, or remembers another line (`state-other`).
     """
     if path is not None and report.verdict == "verified" and report.seen is not None and report.seen != before:
-        seen_files.check_same_line(report.seen, before, where=str(path))
+        contact.check_same_line(report.seen, before, where=str(path))
         store.write_file(path, seen_files.encode(report.seen))
