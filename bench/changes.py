@@ -114,5 +114,5 @@ CHANGES: dict[str, Change] = {
     **{f"band of text over {share:.0%} of the height": saved(partial(captioned, share=share)) for share in (0.05, 0.1)},
     **{f"white frame of {share:.0%}": saved(partial(framed, share=share)) for share in (0.01, 0.02)},
     **{f"crop of {share:.0%} per side": saved(partial(cropped, share=share)) for share in (0.01, 0.02, 0.05)},
-    **{f"tilted by {degrees} degrees": saved(partial(leaning, degrees=degrees)) for degrees in (1, 2, 5)},
+    **{f"tilted by {degrees}°": saved(partial(leaning, degrees=degrees)) for degrees in (1, 2, 5)},
 }

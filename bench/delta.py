@@ -9,7 +9,7 @@ import sys
 
 from bench import material
 from bench.contest import Contest
-from bench.ours.delta import RADIUS
+from bench.ours.near import RADIUS
 from bench.setting import Found, Setting, alone
 from bench.tables import MIB, table
 

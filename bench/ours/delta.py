@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.ours.near import RADIUS, WARM
 from bench.turn import Facts, serve
 from release.match import NearIndex
 
-RADIUS = 31
 BATCH = 1 << 20
 
 
@@ -25,7 +25,7 @@ def main() -> None:
     start = time.perf_counter()
     index = NearIndex.build(new, new[:0])
     build = time.perf_counter() - start
-    index.any_within(stored[:1], RADIUS)
+    index.any_within(stored[:WARM], RADIUS)
 
     def work() -> Facts:
         hits = [int(index.any_within(stored[at : at + BATCH], RADIUS).sum()) for at in range(0, len(stored), BATCH)]

@@ -13,6 +13,8 @@ import numpy as np
 from bench.turn import serve
 from release.match import DigestIndex, NearIndex
 
+ENOUGH = 10_000  # entries, for whatever a long list needs
+
 
 def main() -> None:
     """Build, save, load."""
@@ -22,7 +24,7 @@ def main() -> None:
     options = parser.parse_args()
     entries = np.load(options.entries)
     kind = NearIndex if entries.shape[1] == 32 else DigestIndex
-    kind.build(entries[:1000], entries[:0]).save(options.out)  # whatever has to be compiled is, after this
+    kind.build(entries[:ENOUGH], entries[:0]).save(options.out)  # whatever has to be compiled is, after this
     times = [time.perf_counter()]
     index = kind.build(entries, entries[:0])
     times.append(time.perf_counter())

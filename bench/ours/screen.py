@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from bench import pack
+from bench.ours.near import RADIUS, WARM
 from bench.turn import Facts, serve
 from release.fingerprint import Fingerprinter, Fingerprints
 from release.match import DigestIndex, NearIndex
 from release.plan import Limits
 from release.screen import BATCH_BYTES
-
-RADIUS = 31
 
 
 def main() -> None:
@@ -32,16 +31,17 @@ def main() -> None:
     exact, near = DigestIndex.load(options.md5), NearIndex.load(options.pdq)
     with Fingerprinter(Limits(), options.conventions, perceptual=True) as fingerprinter:
 
-        def work() -> Facts:
+        def screen(pictures: Sequence[bytes]) -> Facts:
             found = {"count": 0, "md5": 0, "pdq": 0}
-            for batch in batches(files):
+            for batch in batches(pictures):
                 made = fingerprinter.run(batch)
                 found["count"] += len(batch)
                 found["md5"] += int(exact.contains(made.md5).sum())
                 found["pdq"] += near_rows(made, near, options.forms)
             return found
 
-        serve({"entries": [len(exact), len(near)]}, work)
+        screen(files[:WARM])
+        serve({"entries": [len(exact), len(near)]}, lambda: screen(files))
 
 
 def batches(files: Sequence[bytes]) -> Iterator[list[bytes]]:
