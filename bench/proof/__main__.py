@@ -15,8 +15,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import results
+from bench.machine import machine
 from bench.proof import logged, made, verifying
+from bench.tables import median, table
 
 MIB = 1 << 20
 SHARDS = 8
@@ -34,7 +35,7 @@ def main() -> None:
     options = asked.parse_args()
     load = os.getloadavg()[0]
     cores = sorted(os.sched_getaffinity(0))
-    found: dict[str, Any] = {"machine": results.machine(), "load before": load, "verify": []}
+    found: dict[str, Any] = {"machine": machine(), "load before": load, "verify": []}
     options.results.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.results, prefix="proof") as folder:
         found["starts"] = verifying.starts(STARTS, Path(folder))
@@ -55,7 +56,6 @@ def main() -> None:
 
 def tables(found: dict[str, Any]) -> str:
     """Return everything as Markdown."""
-    median = results.median
     starts = [[name, 1000 * median(those), 1000 * min(those)] for name, those in found["starts"].items()]
     lines = [f"{name}: {value}" for name, value in found["machine"].items()]
     lines.append(f"load before and after: {found['load before']:.2f}, {found['load after']:.2f}")
@@ -63,9 +63,9 @@ def tables(found: dict[str, Any]) -> str:
     counted = ", ".join(f"{name}: {value:,}" for name, value in found["log"].items() if isinstance(value, int))
     head = ["release", "cores", "what", "seconds", "MiB/s", "of plain SHA-256"]
     parts = [
-        results.table(["start", "median ms", "best ms"], starts),
-        results.table(head, [row for case in found["verify"] for row in _rows(case)]),
-        results.table([f"log ({counted})", "median ms"], log),
+        table(["start", "median ms", "best ms"], starts),
+        table(head, [row for case in found["verify"] for row in _rows(case)]),
+        table([f"log ({counted})", "median ms"], log),
     ]
     return "\n\n".join([*parts, "\n".join(lines)])
 
@@ -75,15 +75,15 @@ def _rows(case: dict[str, Any]) -> list[list[object]]:
     rows: list[list[object]] = []
     name = f"{case['bytes'] / MIB:,.0f} MiB in {case['files']} files"
     for place, those in (("within one process", case["inside"]), ("command", case["commands"])):
-        plain = results.median(those["plain"])
+        plain = median(those["plain"])
         for what, times in those.items():
-            taken = results.median(times)
+            taken = median(times)
             rows.append([name, case["cores"], f"{what}, {place}", taken, case["bytes"] / MIB / taken, plain / taken])
     return rows
 
 
 def _milliseconds(value: float | list[float]) -> float:
-    return 1000 * (results.median(value) if isinstance(value, list) else value)
+    return 1000 * (median(value) if isinstance(value, list) else value)
 
 
 def say(text: str) -> None:
