@@ -369,7 +369,7 @@ def read_receipt(folder: Path) -> Answer:
     case = given(folder)
     try:
         receipt = receipts.parse(joined(folder, case["receipt"]), where="receipt")
-        record = verify.recorded(receipts.RecordFiles(receipt), joined(folder, case["trust"]), now=datetime.fromisoformat(case["now"]))
+        record = receipts.record(receipt, joined(folder, case["trust"]), now=datetime.fromisoformat(case["now"]))
         if not record.failures:
             receipts.check_rows(receipt)
     except (FormatError, VerificationError) as error:

@@ -134,8 +134,8 @@ def is_exportable(kind: pa.DataType) -> bool:
         return len({field.name for field in fields}) == len(fields) and all(is_exportable(field.type) for field in fields)
     if types.is_list(kind):
         return is_exportable(kind.value_type)
-    plain = types.is_boolean(kind) or types.is_integer(kind) or types.is_string(kind)
-    return plain or (types.is_floating(kind) and not types.is_float16(kind))
+    tests = (types.is_boolean, types.is_integer, types.is_string, types.is_float32, types.is_float64)
+    return any(test(kind) for test in tests)
 
 
 def _text(text: str) -> bytes:

@@ -26,7 +26,6 @@ from audit_logs import tiles
 from audit_logs.errors import StoreError, VerificationError
 from audit_logs.folder import CHECKPOINT
 from audit_logs.note import MAX_CHECKPOINT, parse_signed
-from audit_logs.verify import recorded
 from release import store
 from release.consume import receipts, selection
 from release.consume.layouts import WRITERS, split_name
@@ -169,7 +168,7 @@ def _write_receipt(run: Run, staging: Path) -> str:
     receipt = Receipt(manifest, checkpoint, entries, run.wanted.layout, columns, tuple(run.rows), tuple(run.proof))
     data = receipt.encode()
     receipts.check_rows(receipt)
-    for failure in recorded(receipts.RecordFiles(receipt), run.opened.chosen.data, now=datetime.now(UTC)).failures:
+    for failure in receipts.record(receipt, run.opened.chosen.data, now=datetime.now(UTC)).failures:
         raise failure.problem(VerificationError, "the receipt does not hold: the log was changed since it was verified")
     name = f"{hashlib.sha256(data).hexdigest()[:16]}{receipts.SUFFIX}"
     store.write_file(staging / name, data)

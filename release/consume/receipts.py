@@ -10,6 +10,7 @@ import base64
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from itertools import groupby, pairwise
 from typing import Any, Literal
@@ -22,6 +23,8 @@ from audit_logs.files import FileInfo
 from audit_logs.folder import CHECKPOINT
 from audit_logs.log import encode_bundle
 from audit_logs.manifest import Manifest
+from audit_logs.report import Report
+from audit_logs.verify import recorded
 from release.consume import multiproof
 from release.consume.columns import image_digest, line_form, text_digest
 
@@ -239,6 +242,21 @@ def check_rows(receipt: Receipt) -> None:
             raise VerificationError("rows of a receipt are not in its release", where=where, expected=expected.root, code="receipt-proof")
     if next(proof, None) is not None:
         raise VerificationError("the receipt's proof has too many hashes", where="proof", code="receipt-proof")
+
+
+def record(receipt: Receipt, trust: bytes, *, now: datetime) -> Report:
+    """Return whether a receipt's release stood at its checkpoint (section 19.2); not a report to tell facts from.
+
+    Age is no failure, having no quorum is: a receipt knows nothing of what came after its checkpoint.
+
+    Args:
+        receipt: the receipt.
+        trust: the pinned trust file's bytes.
+        now: the time, aware.
+    """
+    report = recorded(RecordFiles(receipt), trust, now=now)
+    is_dated = report.freshness is not None and report.freshness.age_seconds is not None
+    return Report(tuple(failure for failure in report.failures if failure.code != "stale" or not is_dated), report.case)
 
 
 class RecordFiles:

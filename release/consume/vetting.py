@@ -17,7 +17,6 @@ from audit_logs import documents
 from audit_logs import trust as trusts
 from audit_logs.errors import Failure, Problem, TrustError, VerificationError
 from audit_logs.report import EXIT_CODES, Report
-from audit_logs.verify import recorded
 from release import store
 from release.consume import holding, receipts
 from release.consume.columns import line_form, text_digest, value_digest
@@ -128,7 +127,7 @@ def _recorded(receipt: Receipt, lines: Mapping[str, bytes], now: datetime) -> Re
         raise TrustError(
             "a receipt is of another line than the trust file", expected=expected, found=", ".join(lines), code="manifest-name"
         )
-    return recorded(receipts.RecordFiles(receipt), data, now=now)
+    return receipts.record(receipt, data, now=now)
 
 
 def _source(receipt: Receipt, record: Report) -> Source:
