@@ -61,6 +61,19 @@ class HubDataset:
         with _explained(f"{self.name}: {path}"):
             return Path(hf_hub_download(self.name, path, repo_type=DATASET, revision=self.commit))
 
+    def fetch(self, path: str, folder: Path) -> Path:
+        """Bring a file to its path below a folder, going on where an earlier call was cut off, and return where it lies.
+
+        Nothing is known of its bytes yet: the caller checks them.
+
+        Raises:
+            HubError: the Hub refused or failed.
+        """
+        from huggingface_hub import hf_hub_download
+
+        with _explained(f"{self.name}: {path}"):
+            return Path(hf_hub_download(self.name, path, repo_type=DATASET, revision=self.commit, local_dir=folder))
+
     @contextmanager
     def opened(self, path: str) -> Iterator[BinaryIO]:
         """Give a file to seek and read in without fetching all of it.
@@ -116,6 +129,9 @@ def _explained(where: str) -> Iterator[None]:
         raise HubError("the dataset has no such revision", where=where, next_step="name a branch, a tag or a commit") from error
     except errors.HFValidationError as error:
         raise HubError("this cannot be the name of a dataset", where=where, expected="owner/name") from error
+    except errors.LocalEntryNotFoundError as error:  # what it calls every failure of the network while it asks for a file
+        found, step = _first_line(error.__cause__ or error), "check the connection and try again"
+        raise HubError("the Hub could not be reached, or failed", where=where, found=found, next_step=step) from error
     except (errors.EntryNotFoundError, errors.RevisionResolutionError) as error:
         raise HubError("the Hub has not what it listed", where=where, found=_first_line(error), next_step="try again") from error
     except (network, OSError) as error:
@@ -123,5 +139,5 @@ def _explained(where: str) -> Iterator[None]:
         raise HubError("the Hub could not be reached, or failed", where=where, found=found, next_step=step) from error
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)[:200]

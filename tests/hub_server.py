@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -32,6 +33,9 @@ class Repository:
         content: path -> bytes that are delivered.
         listed: path -> sha256 (hex) that the tree lists for a large file, where it is not that of the bytes.
         requests: every request, as "METHOD path" with the bytes asked for.
+        at: commit -> its files, where they are not `content`.
+        faults: path -> what goes wrong with its next deliveries: a status, `cut` (the connection ends in the middle), `truncate` (a
+            whole answer of half the bytes) or `flip` (one bit).
     """
 
     name: str
@@ -39,10 +43,16 @@ class Repository:
     content: dict[str, bytes]
     listed: dict[str, str] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
+    at: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    faults: dict[str, list[int | str]] = field(default_factory=dict)
 
-    def entry(self, path: str) -> dict[str, Any]:
+    def files(self, revision: str) -> dict[str, bytes]:
+        """Return the files of a branch, tag or commit."""
+        return self.at.get(self.commits[revision], self.content)
+
+    def entry(self, path: str, revision: str = "main") -> dict[str, Any]:
         """Return a file as the tree lists it."""
-        data = self.content[path]
+        data = self.files(revision)[path]
         entry: dict[str, Any] = {"type": "file", "path": path, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}  # noqa: S324
         if len(data) >= LARGE:
             digest = self.listed.get(path, hashlib.sha256(data).hexdigest())
@@ -99,25 +109,46 @@ class _Handler(BaseHTTPRequestHandler):
         if revision not in self.repository.commits:
             self._refuse("RevisionNotFound")
         else:
-            self._json([self.repository.entry(path) for path in sorted(self.repository.content) if path.startswith(folder)])
+            paths = sorted(self.repository.files(revision))
+            self._json([self.repository.entry(path, revision) for path in paths if path.startswith(folder)])
 
     def _file(self, revision: str, path: str) -> None:
-        if path not in self.repository.content:
+        if revision not in self.repository.commits:
+            self._refuse("RevisionNotFound")
+            return
+        if path not in self.repository.files(revision):
             self._refuse("EntryNotFound")
             return
-        entry, data = self.repository.entry(path), self.repository.content[path]
+        entry, data = self.repository.entry(path, revision), self.repository.files(revision)[path]
         headers = {
             "X-Repo-Commit": self.repository.commits[revision],
             "ETag": f'"{entry.get("lfs", entry)["oid"]}"',
             "Accept-Ranges": "bytes",
         }
-        if wanted := self.headers.get("Range"):
+        faults = self.repository.faults.get(path, [])
+        fault = faults.pop(0) if faults and self.command == "GET" else None
+        if isinstance(fault, int):
+            self._send(fault, b"{}", {"X-Error-Message": "not now"})
+        elif fault == "cut":
+            self._cut(data, headers)
+        elif wanted := self.headers.get("Range"):
             first, _, last = wanted.removeprefix("bytes=").partition("-")
             end = min(int(last or len(data) - 1), len(data) - 1)
             headers["Content-Range"] = f"bytes {first}-{end}/{len(data)}"
             self._send(206, data[int(first) : end + 1], headers)
         else:
-            self._send(200, data, headers)
+            self._send(200, _bent(data, fault), headers)
+
+    def _cut(self, data: bytes, headers: dict[str, str]) -> None:
+        """Announce all bytes, send half of them, and end the connection."""
+        self.send_response(200)
+        for name, value in {**headers, "Content-Length": str(len(data))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data[: len(data) // 2])
+        self.wfile.flush()
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
 
     def _json(self, value: object) -> None:
         self._send(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
@@ -133,6 +164,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(data)
+
+
+def _bent(data: bytes, fault: str | None) -> bytes:
+    if fault == "truncate":
+        return data[: len(data) // 2]
+    return data[:-1] + bytes([data[-1] ^ 1]) if fault == "flip" else data
 
 
 @contextmanager

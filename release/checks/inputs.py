@@ -22,7 +22,7 @@ def local_folder(path: Path | str) -> Path:
             "a release on the Hub cannot be verified in place",
             where=str(path),
             expected="a folder",
-            next_step="download the whole repository (`hf download NAME --repo-type dataset --local-dir DIR`) and verify that folder",
+            next_step="fetch it with `release get`, or look at it with `release verify`",
         )
     return Path(path)
 

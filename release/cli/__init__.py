@@ -41,7 +41,8 @@ COMMANDS = {
     "recall": "Withdraw a release, and republish the log.",
     "withdraw": "Sign the withdrawal of a statement or of a key.",
     "record": "Log statements that others signed, and republish the log.",
-    "verify": "Verify a release from its bytes, offline.",
+    "verify": "Verify a release from its bytes.",
+    "get": "Fetch a release from the Hub, verify it, and only then make it visible.",
     "export": "Write a verified release as a trainer reads it, with a receipt.",
     "receipt": "Check a folder against the receipt of its export.",
 }

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from release.cli._command import FOLDER, command
 from release.cli._output import Output
+from release.cli._trusting import trusting
 
 if TYPE_CHECKING:
     from audit_logs.contact import Chosen
@@ -24,9 +27,10 @@ if TYPE_CHECKING:
         "release verify published --trust trust.json --format json",
         "release verify published --trust-digest 5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03",
         "release verify published --trust-on-first-use",
+        "release verify hub:example/street-scenes --trust trust.json",
     ),
 )
-@click.argument("folder", metavar="DIR")
+@click.argument("folder", metavar="DIR|hub:NAME[@VERSION]")
 @click.option("--trust", type=FOLDER, help="The trust file that you have pinned; never the one in the release.")
 @click.option("--trust-digest", metavar="SHA256", help="The trust file in the release, if it has this digest.")
 @click.option(
@@ -37,7 +41,9 @@ if TYPE_CHECKING:
 @click.option("--state", type=FOLDER, help="What was seen of the log before.  [default: beside the trust file]")
 @click.option("--now", hidden=True, help="The time to verify at, as YYYY-MM-DDTHH:MM:SSZ.")
 def verify(output: Output, folder: str, state: Path | None, now: str | None, **trust: Any) -> int:  # noqa: ANN401  (click has checked their types)
-    """Verify a release from its bytes, offline, down to each row, and give a verdict.
+    """Verify a release from its bytes, down to each row, and give a verdict.
+
+    A folder is verified offline. A release on the Hub is fetched into a temporary folder, verified there, and not kept.
 
     Exit codes: 0 verified, 1 failed, 3 stale, 4 withdrawn, 5 incomplete; 2 is a wrong call.
     """
@@ -45,9 +51,12 @@ def verify(output: Output, folder: str, state: Path | None, now: str | None, **t
     from audit_logs.fields import instant
     from audit_logs.telling import as_json, human, tell
     from release.checks import local_folder, remembered
+    from release.consume.address import is_on_hub
     from release.consume.verify import check
     from release.errors import UsageError
 
+    if is_on_hub(folder):
+        return _on_hub(output, folder, state, trust)
     asked = contact.Asked(trust["trust"], trust["trust_digest"], trust["trust_on_first_use"])
     if asked.fault:
         raise UsageError(asked.fault)
@@ -59,6 +68,32 @@ def verify(output: Output, folder: str, state: Path | None, now: str | None, **t
     report = check(folder, chosen.data, seen=seen, now=instant(now) if now else None, workers=os.cpu_count() or 1)
     output.result(as_json(tell(report)), human(tell(report)))
     _remember(output, (local_folder(folder), chosen), (place, seen), report)
+    return report.exit_code
+
+
+def _on_hub(output: Output, name: str, state: Path | None, options: Mapping[str, Any]) -> int:
+    """Verify a release on the Hub, and keep nothing of it but what was seen of its log."""
+    from audit_logs.documents import write
+    from audit_logs.telling import as_json, human, tell
+    from release.checks import remembered
+    from release.consume.address import parse
+    from release.consume.advice import advice
+    from release.consume.fetch import Wish, fetch
+
+    address = parse(name)
+    choose = trusting(output, Path(address.folder_name), options).choose
+    with TemporaryDirectory(prefix="vetted-release-") as place, output.progress("bytes", total=None, unit="B") as bar:
+        wish = Wish(address, choose, allow_withdrawn=True, workers=os.cpu_count() or 1, progress=bar.update, state=state)
+        fetched = fetch(wish, Path(place), {})
+        report, chosen = fetched.report, fetched.chosen
+        if fetched.whole:
+            output.result(as_json(tell(report)), "\n".join(filter(None, [human(tell(report)), advice(report)])))
+            where = state or chosen.state
+            _remember(output, (Path(place), chosen), (where, remembered.read(where)), report)
+        else:  # refused for its record; nothing was fetched that facts could be told of
+            failures = [f"  {failure}" for failure in report.failures]
+            words = [f"{report.verdict.upper()}: {report.release} {report.version}".rstrip(), *failures, advice(report)]
+            output.result({"verdict": report.verdict, "failures": write(report.failures)}, "\n".join(words))
     return report.exit_code
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from made import PICTURE, Line, Made, Maker, picture, row
 
 from audit_logs.errors import Problem, StoreError, VerificationError
 from audit_logs.manifest import Roles
@@ -20,8 +21,6 @@ from release.consume import Exported, Wanted, export, open_release
 from release.consume.content import extension
 from release.consume.layouts import ImageFolder
 from release.errors import UsageError
-
-from .conftest import PICTURE, Line, Made, Maker, picture, row
 
 NAME = re.compile(r"[0-9a-f]{8}-[0-9]{9}\.(jpg|png|gif|webp|bmp|tif|txt|json)")
 NASTY = "<b>one</b>\r\ntwo\x00three\u2028four {a|b} \U0001f600"

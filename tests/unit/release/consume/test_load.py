@@ -254,7 +254,7 @@ def test_a_stale_release_is_loaded_only_if_that_is_accepted(released: Any, monke
 
 def test_a_release_on_the_hub_is_named_as_not_here() -> None:
     """`hub:` is not a folder yet; the error says what to do."""
-    with pytest.raises(UsageError, match="download"):
+    with pytest.raises(UsageError, match="release get"):
         release.verify("hub:example/clip-art", b"")
 
 

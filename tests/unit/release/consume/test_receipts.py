@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from made import PICTURE, Line, Made, Maker, picture, row
 
 from audit_logs import canonical, merkle
 from audit_logs.errors import FormatError, Problem, TrustError, VerificationError
@@ -26,8 +27,6 @@ from release.consume import Wanted, export, multiproof, open_release, receipts
 from release.consume.columns import image_digest, is_exportable, line_form, text_digest, value_digest
 from release.consume.vetting import Checked, check
 from release.values import type_text
-
-from .conftest import PICTURE, Line, Made, Maker, picture, row
 
 NOW = datetime.now(UTC)
 ROWS = [row(number, "two\nlines" if number == 2 else None, width=number) for number in range(11)]

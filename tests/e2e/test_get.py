@@ -1,0 +1,304 @@
+"""Fetching releases from a Hub that fails and lies: nothing false is accepted, nothing half-written stays, every retry ends well."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hub_server import Repository, environment, serving
+from made import Line, Made, Maker, maker, row
+
+from audit_logs.statement import about_manifest
+from release.consume.address import Address, parse
+from release.errors import UsageError
+
+NAME = "example/street-scenes"
+FIRST, SECOND, THIRD = ("1" * 40, "2" * 40, "3" * 40)
+SHARD = "data/train-00000-of-00001.parquet"
+ROWS = [row(number) for number in range(20)]
+
+
+def files_of(made: Made) -> dict[str, bytes]:
+    """Return a release's files as a repository holds them."""
+    files = {path.relative_to(made.folder).as_posix(): path.read_bytes() for path in made.folder.rglob("*") if path.is_file()}
+    return files | {"trust.json": made.trust.read_bytes(), ".gitattributes": b"*.parquet filter=lfs\n"}
+
+
+@dataclass
+class Hub:
+    """A Hub with one repository, and a reader with a folder of its own."""
+
+    home: Path
+    repository: Repository
+    endpoint: str
+    trust: Path
+    out: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Name the reader's folder."""
+        self.out = self.home / "reader" / "street-scenes"
+        self.out.parent.mkdir()
+
+    def run(self, *words: str, code: int = 0) -> Any:
+        """Run a command as the reader, and return its answer."""
+        command = [sys.executable, "-m", "release", *words, "--format", "json"]
+        env = environment(self.endpoint, self.home / "hf") | {"XDG_CACHE_HOME": str(self.home / "cache")}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=env)
+        assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+        return json.loads(done.stdout)
+
+    def get(self, *more: str, code: int = 0, version: str = "") -> Any:
+        """Run `release get`."""
+        return self.run("get", f"hub:{NAME}{version}", "--out", str(self.out), "--trust", str(self.trust), *more, code=code)
+
+    def left(self) -> list[str]:
+        """Return what lies beside the release."""
+        return sorted(path.name for path in self.out.parent.iterdir())
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Maker:
+    """Return a function that writes a release of rows by split."""
+    return maker(tmp_path)
+
+
+@pytest.fixture
+def first(make: Maker) -> Made:
+    """Return version 1.0.0."""
+    return make({"train": ROWS})
+
+
+@pytest.fixture
+def hub(first: Made, tmp_path: Path) -> Iterator[Hub]:
+    """Return a Hub that has it."""
+    commits = {"main": FIRST, "v1.0.0": FIRST, FIRST: FIRST}
+    repository = Repository(NAME, commits, {}, at={FIRST: files_of(first)})
+    with serving(repository) as endpoint:
+        trust = tmp_path / "pinned.json"
+        trust.write_bytes(first.trust.read_bytes())
+        yield Hub(tmp_path, repository, endpoint, trust)
+
+
+def release_more(hub: Hub, first: Made, make: Maker) -> Made:
+    """Publish version 1.1.0 without two rows and with three more."""
+    second = make(
+        {"train": [*ROWS[:5], *ROWS[7:], *(row(number) for number in range(100, 103))]}, Line("1.1.0", after=first.world), place="second"
+    )
+    hub.repository.at[SECOND] = files_of(second)
+    hub.repository.commits |= {"main": SECOND, "v1.1.0": SECOND, SECOND: SECOND}
+    return second
+
+
+def test_a_release_is_fetched_verified_and_then_visible(hub: Hub, first: Made) -> None:
+    """The folder is byte for byte the repository's, nothing else lies beside it, and the log is remembered."""
+    assert hub.get()["verdict"] == "verified"
+    assert {path.relative_to(hub.out).as_posix() for path in hub.out.rglob("*") if path.is_file()} == {*files_of(first)} - {
+        ".gitattributes"
+    }
+    assert hub.left() == ["street-scenes"]
+    assert (hub.home / "pinned.seen.json").exists()
+    found = hub.run("verify", f"hub:{NAME}", "--trust", str(hub.trust))
+    assert found["verdict"] == "verified"
+    assert any("rows hash to the release root" in fact["text"] for fact in found["facts"])
+
+
+def test_a_second_run_updates_and_says_what_changed(hub: Hub, first: Made, make: Maker) -> None:
+    """Rows added and withdrawn are counted, what is there already is not fetched again, an old version keeps the newest log."""
+    hub.get()
+    hub.repository.requests.clear()
+    assert hub.get()["changes"] | {"log": None} == {
+        "before": "1.0.0",
+        "after": "1.0.0",
+        "added": 0,
+        "gone": 0,
+        "lists": [],
+        "auditors": [],
+        "log": None,
+    }
+    assert not [request for request in hub.repository.requests if SHARD in request]
+    release_more(hub, first, make)
+    changes = hub.get()["changes"]
+    assert (changes["before"], changes["after"], changes["added"], changes["gone"]) == ("1.0.0", "1.1.0", 3, 2)
+    assert hub.left() == ["street-scenes"]
+    hub.out = hub.out.with_name("old")
+    assert hub.get(version="@1.0.0")["version"] == "1.0.0"
+    newest = hub.repository.at[SECOND]
+    assert (hub.out / "log" / "checkpoint").read_bytes() == newest["log/checkpoint"]
+
+
+def test_a_withdrawn_release_is_not_fetched_unless_asked_for(hub: Hub, first: Made) -> None:
+    """It says so and exits 4 before any data comes; the reason stands in words."""
+    first.world.withdraw("release", about_manifest(first.world.manifest.digest), "publish")
+    first.world.write_log()
+    first.world.write_to(first.folder)
+    for path in (first.folder / "log").rglob("*.p/*"):
+        if f"log/{path.relative_to(first.folder / 'log').as_posix()}" not in first.world.files:
+            path.unlink()
+    hub.repository.at[SECOND] = files_of(first)
+    hub.repository.commits |= {"main": SECOND, SECOND: SECOND}
+    assert hub.get(code=4)["verdict"] == "withdrawn"
+    assert hub.get(version="@1.0.0", code=4)["folder"] is None  # the tag's own log knows nothing of it
+    assert not [request for request in hub.repository.requests if SHARD in request]
+    assert hub.left() == []
+    assert hub.get("--allow-withdrawn")["folder"] == str(hub.out)
+    assert hub.run("verify", f"hub:{NAME}", "--trust", str(hub.trust), code=4)["verdict"] == "withdrawn"
+
+
+def test_loading_from_the_hub_gives_verified_rows(hub: Hub) -> None:
+    """`release.load("hub:...")` fetches into a cache of its own and loads from there."""
+    text = f"import release; print(len(release.load('hub:{NAME}', trust={str(hub.trust)!r}, cache_dir={str(hub.home / 'rows')!r})))"
+    done = subprocess.run(
+        [sys.executable, "-c", text],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env=environment(hub.endpoint, hub.home / "hf"),
+    )
+    assert done.stdout.strip() == "20", done.stderr
+    assert (hub.home / "rows" / "hub" / "example--street-scenes").is_dir()
+
+
+def _old(hub: Hub, first: Made, make: Maker) -> None:
+    release_more(hub, first, make)
+    hub.get()
+    hub.repository.commits["main"] = FIRST
+
+
+def _tag(hub: Hub, first: Made, make: Maker) -> None:
+    release_more(hub, first, make)
+    hub.repository.commits["v1.0.0"] = SECOND
+
+
+def _fork(hub: Hub, first: Made, make: Maker) -> None:
+    hub.get()
+    world = first.world
+    world.entries, world.cosigners = [], dict(world.cosigners)
+    world.supersede(previous="0" * 64)
+    world.write_statements()
+    world.finish()
+    files = files_of(first)
+    hub.repository.at[SECOND] = {path: data for path, data in files.items() if not path.startswith("log/")} | {
+        path: data for path, data in world.files.items() if not path.startswith("data/")
+    }
+    hub.repository.commits |= {"main": SECOND, SECOND: SECOND}
+    assert make
+
+
+def _files(change: Callable[[dict[str, bytes]], Any]) -> Callable[[Hub, Made, Maker], None]:
+    def lie(hub: Hub, _: Made, __: Maker) -> None:
+        change(hub.repository.at[FIRST])
+
+    return lie
+
+
+LIES: dict[str, tuple[Callable[[Hub, Made, Maker], Any], str, str]] = {
+    "an old commit served as new": (_old, "", "log-rollback"),
+    "a tag that leads elsewhere": (_tag, "@1.0.0", "manifest-version"),
+    "another history": (_fork, "", "log-fork"),
+    "a missing shard": (_files(lambda files: files.pop(SHARD)), "", "folder-missing"),
+    "an extra shard": (_files(lambda files: files.update({"data/extra.parquet": b"x"})), "", "folder-extra"),
+    "an extra script": (_files(lambda files: files.update({"loader.py": b"x"})), "", "folder-extra"),
+    "a truncated file": (_files(lambda files: files.update({SHARD: files[SHARD][:-9]})), "", "file-size"),
+    "a flipped bit": (_files(lambda files: files.update({SHARD: files[SHARD][:-1] + b"!"})), "", "file-digest"),
+    "another card": (
+        _files(lambda files: files.update({"README.md": files["README.md"].replace(b"Street", b"street")})),
+        "",
+        "file-digest",
+    ),
+    "another manifest": (
+        _files(lambda files: files.update({"release.json": files["release.json"].replace(b"cc-by", b"cc-bz")})),
+        "",
+        "no-candidate",
+    ),
+    "another checkpoint": (_files(lambda files: files.update({"log/checkpoint": b"x"})), "", "checkpoint-form"),
+    "a path that leaves the folder": (_files(lambda files: files.update({"../../evil": b"x"})), "", "folder-name"),
+    "no release": (_files(lambda files: files.clear()), "", "folder-missing"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_lie_of_the_hub_is_never_accepted(hub: Hub, first: Made, make: Maker, lie: str) -> None:
+    """Each lie is told by its code, what was there stays as it was, and nothing new is visible."""
+    tell, version, code = LIES[lie]
+    tell(hub, first, make)
+    before = {path: path.read_bytes() for path in hub.out.rglob("*") if path.is_file()}
+    found = hub.get(version=version, code=5 if code == "no-candidate" else 1)
+    codes = [failure["code"] for failure in found["failures"]] if "failures" in found else [found["error"]["code"]]
+    assert code in codes
+    assert {path: path.read_bytes() for path in hub.out.rglob("*") if path.is_file()} == before
+    assert not (hub.home / "evil").exists()
+    hidden = [".street-scenes.getting"] if code.startswith("file-") and not before else []  # the next run goes on with it
+    assert hub.left() == [*hidden, *(["street-scenes"] if before else [])]
+
+
+@pytest.mark.parametrize("faults", [[500], [429], [412], ["cut"], ["truncate"], ["flip"], ["cut", 500, "flip"]])
+def test_every_retry_ends_well(hub: Hub, faults: Sequence[int | str]) -> None:
+    """Whatever went wrong on the way, running again ends with a verified release, and nothing is seen before that."""
+    hub.repository.faults[SHARD] = list(faults)
+    for _ in range(len(faults) + 2):
+        if (hub.out / "release.json").exists():
+            break
+        assert hub.left() in ([], [".street-scenes.getting"])
+        command = ["get", f"hub:{NAME}", "--out", str(hub.out), "--trust", str(hub.trust)]
+        env = environment(hub.endpoint, hub.home / "hf")
+        done = subprocess.run(
+            [sys.executable, "-m", "release", *command], capture_output=True, text=True, check=False, timeout=120, env=env
+        )
+        assert done.returncode in (0, 1)
+        assert done.returncode == 0 or ("release: " in done.stderr and "Traceback" not in done.stderr)
+    assert hub.left() == ["street-scenes"]
+    assert hub.run("verify", str(hub.out), "--trust", str(hub.trust))["verdict"] == "verified"
+
+
+def test_what_is_not_ours_is_never_replaced(hub: Hub) -> None:
+    """A folder of another kind, and a file of the reader's own in a release."""
+    hub.out.mkdir()
+    (hub.out / "notes.txt").write_text("mine")
+    assert hub.get(code=2)["error"]["code"] == "usage"
+    (hub.out / "notes.txt").unlink()
+    hub.out.rmdir()
+    hub.get()
+    (hub.out / "data" / "notes.txt").write_text("mine")
+    assert "notes.txt" in hub.get(code=2)["error"]["where"]
+    assert (hub.out / "data" / "notes.txt").read_text() == "mine"
+
+
+def test_a_damaged_copy_is_mended(hub: Hub) -> None:
+    """A second run fetches what is not the manifest's."""
+    hub.get()
+    data = bytearray((hub.out / SHARD).read_bytes())
+    data[100] ^= 1
+    (hub.out / SHARD).write_bytes(bytes(data))
+    assert hub.get()["verdict"] == "verified"
+    assert (hub.out / SHARD).read_bytes() == hub.repository.at[FIRST][SHARD]
+
+
+def test_first_contact_is_said_and_pinned(hub: Hub) -> None:
+    """Without a trust file one says so in full words; the file is then pinned beside the release."""
+    words = ["get", f"hub:{NAME}", "--out", str(hub.out)]
+    assert hub.run(*words, code=2)["error"]["code"] == "usage"
+    hub.run(*words, "--trust-on-first-use")
+    assert hub.left() == ["street-scenes", "street-scenes.trust.json", "street-scenes.trust.seen.json"]
+
+
+def test_a_version_or_repository_that_is_not_there_is_one_sentence(hub: Hub) -> None:
+    """No such tag, no such repository."""
+    assert hub.get(version="@9.9.9", code=1)["error"]["code"] == "hub"
+    assert hub.run("get", "hub:example/none", "--out", str(hub.out), "--trust", str(hub.trust), code=1)["error"]["code"] == "hub"
+    assert [name for name in hub.left() if not name.startswith(".")] == []
+
+
+def test_an_address_names_owner_name_and_version() -> None:
+    """Anything else is a wrong call."""
+    assert parse("hub:a/b") == Address("a/b", None)
+    assert parse("hub:a/b@1.2.3").folder_name == "a--b@1.2.3"
+    for text in ("hub:", "hub:a", "hub:a/b@main", "hub:../x", "hub:a/b/c", "a/b"):
+        with pytest.raises(UsageError):
+            parse(text)
