@@ -42,6 +42,7 @@ recall: $(VENV)/.run
 docs: $(VENV)/.run
 	$(BIN)/python scripts/make_command_docs.py
 	$(BIN)/python scripts/make_error_docs.py
+	$(BIN)/python scripts/make_step_docs.py
 
 vectors: $(VENV)/.run
 	$(BIN)/python scripts/make_vectors.py --check

@@ -8,8 +8,8 @@ kept         = entered(n) - removed(n) - unscreenable(n)
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,7 @@ class Tally:
         unscreenable: rows that it could not screen, by reason.
         coverage: rows that had it, by fingerprint.
         kept_low_quality: rows that it kept although their picture has too little detail to be matched.
+        by_list: rows that it removed because of a list, by the first list of the plan that they match.
     """
 
     entered: int
@@ -37,6 +38,7 @@ class Tally:
     unscreenable: Mapping[str, int]
     coverage: Mapping[str, int]
     kept_low_quality: int = 0
+    by_list: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def left(self) -> int:
@@ -87,9 +89,23 @@ def judge(steps: Sequence[Step], rows: Rows) -> Judgement:
             reason[row], which_list[row] = verdicts.reason[row], verdicts.which_list[row]
         alive[gone] = False
         unscreenable = Counter(verdicts.reason[row] for row in gone.tolist() if verdicts.status[row] == UNSCREENABLE)
-        removed = int((verdicts.status[gone] == REMOVED).sum())
-        tallies.append(Tally(entered, removed, dict(unscreenable), dict(verdicts.coverage), verdicts.kept_low_quality))
+        taken = [verdicts.which_list[row] for row in gone.tolist() if verdicts.status[row] == REMOVED]
+        tallies.append(
+            Tally(
+                entered=entered,
+                removed=len(taken),
+                unscreenable=dict(unscreenable),
+                coverage=dict(verdicts.coverage),
+                kept_low_quality=verdicts.kept_low_quality,
+                by_list=count_lists(taken),
+            )
+        )
     return Judgement(step_of, status, reason, which_list, tuple(tallies))
+
+
+def count_lists(which_list: Iterable[str]) -> dict[str, int]:
+    """Return how many rows each list took; "" is no list."""
+    return dict(Counter(name for name in which_list if name))
 
 
 def _with_problems(verdicts: Verdicts, rows: Rows) -> Verdicts:
@@ -119,6 +135,7 @@ def add_up(shards: Sequence[Sequence[Tally]]) -> tuple[Tally, ...]:
             unscreenable=_sum(tally.unscreenable for tally in step),
             coverage=_sum(tally.coverage for tally in step),
             kept_low_quality=sum(tally.kept_low_quality for tally in step),
+            by_list=_sum(tally.by_list for tally in step),
         )
         for step in zip(*shards, strict=True)
     )

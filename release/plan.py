@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +21,7 @@ FORMATS = ("auto", "parquet", "imagefolder")
 PARENTS = ("public", "private")
 DECLARED_TYPES = ("md5", "photodna", "sha1", "sha256")
 LARGEST_PLAN = 1 << 20
+MOST_REMOVED = Range(0, (1 << 53) - 1)
 SELF_TEST_PIXELS, SELF_TEST_BYTES = 65_536, 65_865  # below this the self-test's own picture could not pass
 
 _OWNER = "[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
@@ -99,13 +100,28 @@ class ListsSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Caps:
+    """How many rows a step may remove at most, in all (None: any number) and because of single lists, by name."""
+
+    step: int | None = None
+    lists: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class StepPlan:
-    """One step: its name, kind, lists by name, and parameters."""
+    """One step: its name, kind, lists by name, parameters, and caps; `folder` is the plan's, where files that it names lie."""
 
     name: str
     kind: str
     lists: tuple[str, ...]
     parameters: StepParameters
+    caps: Caps = field(default_factory=Caps)
+    folder: Path = field(default_factory=Path)
+
+    def canonical(self) -> dict[str, object]:
+        """Return the step as JSON values."""
+        caps = {"cap": self.caps.step, "listCaps": dict(self.caps.lists)}
+        return {"name": self.name, "kind": self.kind, "lists": list(self.lists), **caps, "parameters": self.parameters.canonical()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +196,7 @@ class Plan:
             "rowGroupRows": self.build.row_group_rows,
             "shardRows": self.build.shard_rows,
             "limits": asdict(self.build.limits),
-            "steps": [
-                {"name": step.name, "kind": step.kind, "lists": list(step.lists), "parameters": step.parameters.canonical()}
-                for step in self.steps
-            ],
+            "steps": [step.canonical() for step in self.steps],
             "lists": {"maxAgeDays": self.lists.max_age_days},
             "auditors": self.audit.required,
         }
@@ -250,7 +263,7 @@ def _plan(root: Section, path: Path, kinds: Mapping[str, StepKind]) -> Plan:
         columns=_columns(source.section("columns")),
         source=_source(source, folder),
         lists=ListsSpec(folder / lists.text("store", "lists"), _days(lists.text("max_age", "90d", AGE))),
-        steps=_steps(root, kinds),
+        steps=_steps(root, kinds, folder),
         keys=KeysSpec(folder / keys.text("institution", "keys/institution.pem"), folder / keys.text("log", "keys/log.pem")),
         audit=AuditSpec(audit.integer("required", Range(1, 100), 1), folder / audit.text("trust", "trust.json")),
         build=_build(root.section("build"), root.section("limits")),
@@ -294,7 +307,7 @@ def _days(age: str) -> int | None:
     return int(age[:-1]) if age.endswith("d") else None
 
 
-def _steps(root: Section, kinds: Mapping[str, StepKind]) -> tuple[StepPlan, ...]:
+def _steps(root: Section, kinds: Mapping[str, StepKind], folder: Path) -> tuple[StepPlan, ...]:
     steps: list[StepPlan] = []
     for section in root.sections("step"):
         name = section.text("name", pattern=LABEL)
@@ -302,7 +315,7 @@ def _steps(root: Section, kinds: Mapping[str, StepKind]) -> tuple[StepPlan, ...]
             section.fault("name", "a name of its own", f"{shown(name)}, which an earlier step has")
         kind = section.text("kind", pattern=LABEL)
         if kind in kinds:
-            steps.append(_step(section, name, kinds[kind]))
+            steps.append(replace(_step(section, name, kinds[kind]), folder=folder))
         elif kind:
             section.fault("kind", "one of " + ", ".join(sorted(kinds)), shown(kind) + nearest(kind, kinds))
     return tuple(steps)
@@ -314,7 +327,17 @@ def _step(section: Section, name: str, kind: StepKind) -> StepPlan:
         section.fault("lists", "the names of one list or more", "nothing")
     if not kind.needs_lists and section.has("lists"):
         section.fault("lists", f"no lists, which {kind.kind} does not use", "some")
-    return StepPlan(name, kind.kind, lists, kind.parse(section.rest(), section.where, section.faults))
+    caps = _caps(section, lists)
+    return StepPlan(name, kind.kind, lists, kind.parse(section.rest(), section.where, section.faults), caps)
+
+
+def _caps(section: Section, lists: tuple[str, ...]) -> Caps:
+    step = section.integer("cap", MOST_REMOVED, 0) if section.has("cap") else None
+    by_list = section.section("list_caps")
+    caps = {name: by_list.integer(name, MOST_REMOVED, 0) for name in lists if by_list.has(name)}
+    for name in by_list.rest():
+        by_list.fault(name, "one of the step's lists", "another name")
+    return Caps(step, caps)
 
 
 def _build(build: Section, limits: Section) -> BuildSpec:

@@ -9,6 +9,7 @@ A shard's receipt is removed before the shard is touched: a build that is interr
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ import pyarrow as pa
 
 from audit_logs.manifest import Shard
 from release import store, table
-from release.account import Tally
+from release.account import Tally, count_lists
 from release.errors import StepError
 from release.ledger import POSITIONS
 from release.receipt import Receipt
@@ -103,7 +104,8 @@ def _without(job: Job, receipt: Receipt, removal: _Removal) -> Receipt:
 def _fewer(tally: Tally, number: int, removal: _Removal) -> Tally:
     """Return a step's tally after the removal: the step itself removes more, a later one has fewer to begin with."""
     if number == removal.number:
-        return replace(tally, removed=tally.removed + len(removal.taken))
+        taken = Counter(tally.by_list) + Counter(count_lists(removal.taken.values()))
+        return replace(tally, removed=tally.removed + len(removal.taken), by_list=dict(taken))
     return replace(tally, entered=tally.entered - len(removal.taken)) if number > removal.number else tally
 
 

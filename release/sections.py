@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from difflib import get_close_matches
 
 from release.errors import Fault
 
 _SHOWN = 60
+_NUMBER = r"-?[0-9]{1,15}(\.[0-9]{1,20})?(e-?[0-9]{1,2})?"
 _HEADER = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_.\s-]+?)\s*\]\]?\s*(?:#.*)?")
 _KEY = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*=")
 
@@ -37,6 +39,13 @@ class Range:
     def __str__(self) -> str:
         """Return the range in words."""
         return f"a whole number from {self.low} to {self.high}"
+
+
+def decimal_text(value: Decimal) -> str:
+    """Return a number without exponent, needless zeros or a minus before zero."""
+    text = f"{value:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
 
 
 ANY_TEXT = Pattern(r"[^\x00-\x1f\x7f]+", "text that is not empty")
@@ -115,6 +124,16 @@ class Section:
             return value
         self.fault(key, str(allowed), shown(value))
         return default
+
+    def number(self, key: str, default: str | None = None) -> str:
+        """Return a number as decimal text in its one form, as 0.5 or -2; it may stand in a plan as a number or as such text."""
+        if not self.has(key):
+            return self._absent(key, "a number") if default is None else default
+        value = self.table[key]
+        if isinstance(value, bool) or not isinstance(value, int | float | str) or not re.fullmatch(_NUMBER, str(value)):
+            self.fault(key, "a number such as 0.5", shown(value))
+            return "0"
+        return decimal_text(Decimal(str(value)))
 
     def texts(self, key: str, default: Sequence[str], pattern: Pattern = ANY_TEXT) -> tuple[str, ...]:
         """Return a list of distinct texts of the given form, at least one, in the order of the plan."""

@@ -9,11 +9,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
-from release import cli
+from release import cli, steps
+from release.errors import Fault
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -63,6 +65,22 @@ def test_the_page_of_errors_is_what_the_code_says() -> None:
     """docs/errors.md is made from the code; run scripts/make_error_docs.py after changing it."""
     made = runpy.run_path(str(ROOT / "scripts" / "make_error_docs.py"))["render"]()
     assert (ROOT / "docs" / "errors.md").read_text(encoding="utf-8") == made
+
+
+def test_the_page_of_steps_is_up_to_date() -> None:
+    """docs/steps.md is made from the steps; run scripts/make_step_docs.py after changing one."""
+    made = runpy.run_path(str(ROOT / "scripts" / "make_step_docs.py"))["render"]()
+    assert (ROOT / "docs" / "steps.md").read_text(encoding="utf-8") == made
+
+
+@pytest.mark.parametrize("kind", steps.BUILT_IN, ids=lambda kind: kind.kind)
+def test_the_keys_of_a_step_are_the_ones_that_it_reads(kind: Any) -> None:
+    """A plan may say of a step just what its page says: the fault of an unknown key names the known ones."""
+    faults: list[Fault] = []
+    kind.parse({"no-such-key": 1}, "step", faults)
+    (known,) = (fault.expected for fault in faults if fault.where == "step.no-such-key")
+    told = {name for key in kind.about.keys for name in key.name.split(", ") if "." not in name}
+    assert set(known.removeprefix("a key that plans have: ").split(", ")) - {""} == told
 
 
 def test_every_code_of_the_specification_has_words() -> None:

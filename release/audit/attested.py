@@ -10,9 +10,11 @@ from release.errors import Fault
 from release.plan import StepParameters
 from release.steps import kinds
 from release.steps.base import Covers
+from release.steps.classifier import Parameters as Score
 from release.steps.exact_hash import Parameters as Digests
 from release.steps.near_hash import Parameters as Pixels
 from release.steps.photodna import Parameters as PhotoDna
+from release.steps.separate import Parameters as Sides
 from release.steps.url import Parameters as Links
 
 
@@ -27,7 +29,7 @@ class Looked:
 def looked_at(step: FilterStep) -> Looked:
     """Return what a step of its kind and parameters looks at; of a kind that this program does not know, what is attested."""
     match _parsed(step):
-        case Digests(on="declared") | Links() | PhotoDna():
+        case Digests(on="declared") | Links() | PhotoDna() | Score() | Sides():
             return Looked("declared")
         case Digests():
             return Looked("stored")

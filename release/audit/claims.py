@@ -26,6 +26,7 @@ FIRST_KEYED_ROOT = "first-keyed-root"
 LAST_KEYED_ROOT = "last-keyed-root"
 STEP_COMMITMENTS = "step-commitments"
 LIST_ENTRIES = "list-entries"
+FILTERS = "filters"
 FINGERPRINTS = "fingerprints"
 NO_LISTED_ROW = "no-listed-row"
 
@@ -42,6 +43,7 @@ ORDER = (
     LAST_KEYED_ROOT,
     STEP_COMMITMENTS,
     LIST_ENTRIES,
+    FILTERS,
     FINGERPRINTS,
     NO_LISTED_ROW,
 )

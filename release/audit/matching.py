@@ -178,6 +178,8 @@ def _is_used(kind: str, made: Sequence[Applied]) -> bool:
 
 def _ways(factory: StepFactory, case: Examined) -> Iterator[Way]:
     """Yield every way in which a kind is applied to a release."""
+    if not factory.needs_lists:
+        return
     sayable = texts.has_texts(case.manifest.schema, case.manifest.columns)
     if factory.kind == EXACT:
         yield Way({"on": "stored"}, factory.needs_lists, case.columns)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from audit_logs.errors import VerificationError
 from release import table
 from release.audit.candidate import Examined
+from release.audit.filters import Filters
 from release.audit.fingerprints import Comparison
 from release.audit.matching import Matching
 from release.fingerprint import CONVENTIONS, Fingerprinter
@@ -28,6 +29,7 @@ class Reperformance:
     case: Examined
     comparison: Comparison | None
     matching: Matching | None
+    filters: Filters | None = None
 
     def run(self, tick: Callable[[int], object]) -> None:
         """Pass over all published rows; `tick` is told their number after each row group.
@@ -49,8 +51,9 @@ class Reperformance:
                     raise VerificationError("the data changed while it was audited", where=str(self.case.folder), code="row-root")
                 if self.comparison is not None:
                     self.comparison.take(batch, prints)
-                if self.matching is not None:
-                    self.matching.take(batch, prints)
+                for one in (self.matching, self.filters):
+                    if one is not None:
+                        one.take(batch, prints)
                 tick(batch.num_rows)
 
     def _groups(self) -> Iterator[tuple[pa.RecordBatch, str]]:

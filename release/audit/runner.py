@@ -25,6 +25,7 @@ from release.audit import accounts, claims, finding, statements
 from release.audit.candidate import Auditing, Examined, examine
 from release.audit.commitments import check_commitments
 from release.audit.evidence_tables import gone_rows, source_shards
+from release.audit.filters import Filters, filters
 from release.audit.fingerprints import Comparison
 from release.audit.matching import Matching, matching
 from release.audit.opened import opened_folder
@@ -253,9 +254,9 @@ class _Checks:
             rows = self._open("rows", folder)
             matches = self._open("matches", folder) if self.auditing.auditor.tier == "matches" else None
             made = [*self._keyed(rows, matches), self._source(rows)]
-            compared, matched = self._pass(rows)
+            compared, matched, filtered = self._pass(rows)
         left_out = (claims.skipped(name, "the auditor left it out") for name in SKIPPABLE if name in self.request.skip)
-        made += [*left_out, *(done.claim() for done in (compared, matched) if done is not None)]
+        made += [*left_out, *(done.claim() for done in (compared, matched, filtered) if done is not None)]
         public = [claim for claim in self.case.claims if claim.claim not in {one.claim for one in made}]
         return _Checked(
             claims=(*public, *made),
@@ -299,12 +300,13 @@ class _Checks:
         with self.meter("source", self.case.manifest.source.rows) as tick:
             return check_source(self.request.source, self.case, rows, tick)
 
-    def _pass(self, rows: OpenedTier) -> tuple[Comparison | None, Matching | None]:
+    def _pass(self, rows: OpenedTier) -> tuple[Comparison | None, Matching | None, Filters | None]:
         """Read every published row once, for all that is to be done with it."""
         skip = self.request.skip
         compared = None if claims.FINGERPRINTS in skip else Comparison(rows, self.case)
         matched = None if claims.NO_LISTED_ROW in skip else matching(self.own, self.case)
-        if compared is not None or (matched is not None and matched.applied):
+        filtered = filters(self.case)
+        if compared is not None or filtered is not None or (matched is not None and matched.applied):
             with self.meter("published rows", self.case.manifest.rows) as tick:
-                Reperformance(self.case, compared, matched).run(tick)
-        return compared, matched
+                Reperformance(self.case, compared, matched, filtered).run(tick)
+        return compared, matched, filtered

@@ -26,11 +26,12 @@ from audit_logs.statement import Boundary, Candidate, FilterStep, ListUse, SelfT
 from release import store, table
 from release.account import Tally, check_balance, check_hiding
 from release.build import tiers
+from release.build.caps import used_overrides
 from release.build.card import card
 from release.build.croissant import croissant
 from release.build.facts import Facts, StepFacts
 from release.build.line import missing_since
-from release.build.prepare import Prepared, list_uses
+from release.build.prepare import Prepared, list_uses, separation
 from release.errors import BuildError
 from release.receipt import Receipt
 from release.rows import commitment, dataset_root, schema_fields
@@ -56,6 +57,14 @@ class Screened:
     finished: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What attestations and card say of each step besides its counts, by its name: its lists, and the override that it needed."""
+
+    uses: Mapping[str, tuple[ListUse, ...]]
+    overrides: Mapping[str, str]
+
+
 def assemble(prepared: Prepared, screened: Screened, keys: Keys, work: Path) -> Manifest:
     """Write everything of the candidate that is not data into `work/tree`, and return its manifest.
 
@@ -68,15 +77,16 @@ def assemble(prepared: Prepared, screened: Screened, keys: Keys, work: Path) -> 
     pin = _pin(prepared, screened)
     kept = sum(receipt.shard.rows for receipt in screened.receipts)
     check_balance(pin.rows, screened.tallies, kept)
+    overrides = used_overrides(prepared.plan.steps, screened.tallies, prepared.overrides)
     if kept == 0:
         raise BuildError(
             "no row is left after the last step, so there is nothing to publish", where=str(prepared.plan.path), code="nothing-left"
         )
     _check_hiding(prepared, screened, work, pin.rows - kept)
-    uses = {step.name: list_uses(step, _commitments(step, keys.match)) for step in prepared.steps}
-    manifest = _manifest(prepared, screened, pin, uses, tree)
+    said = _Said({step.name: list_uses(step, _commitments(step, keys.match)) for step in prepared.steps}, overrides)
+    manifest = _manifest(prepared, screened, pin, said, tree)
     store.write_file(tree / manifests.PATH, manifests.encode(manifest))
-    _sign(prepared, screened, _StepStatements(prepared, screened, keys, uses, manifest.digest), tree)
+    _sign(prepared, screened, _StepStatements(prepared, screened, keys, said, manifest.digest), tree)
     tiers.seal_all(prepared, screened.receipts, tiers.Sealing(keys.row, keys.match, manifest.digest), work)
     store.write_file(tree / "trust.json", prepared.trust_bytes)
     return manifest
@@ -125,9 +135,9 @@ def _commitments(step: Step, match_key: bytes) -> dict[str, str]:
     return {used.name: used.commitment(match_key).hex() for used in step.lists}
 
 
-def _manifest(prepared: Prepared, screened: Screened, pin: SourcePin, uses: Mapping[str, tuple[ListUse, ...]], tree: Path) -> Manifest:
+def _manifest(prepared: Prepared, screened: Screened, pin: SourcePin, said: _Said, tree: Path) -> Manifest:
     plan, shards = prepared.plan, tuple(receipt.shard for receipt in screened.receipts)
-    facts = _facts(prepared, screened, pin, uses)
+    facts = _facts(prepared, screened, pin, said)
     for name, text in (("README.md", card(facts)), ("croissant.json", croissant(facts))):
         store.write_file(tree / name, text)
     roots = [dataset_root([(bytes.fromhex(receipt.keyed_roots[i]), receipt.rows) for receipt in screened.receipts]).hex() for i in (0, -1)]
@@ -157,7 +167,7 @@ def _file(tree: Path, name: str) -> FileEntry:
     return FileEntry(path=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
-def _facts(prepared: Prepared, screened: Screened, pin: SourcePin, uses: Mapping[str, tuple[ListUse, ...]]) -> Facts:
+def _facts(prepared: Prepared, screened: Screened, pin: SourcePin, said: _Said) -> Facts:
     plan = prepared.plan
     steps = tuple(
         StepFacts(
@@ -165,10 +175,11 @@ def _facts(prepared: Prepared, screened: Screened, pin: SourcePin, uses: Mapping
             kind=step.kind,
             covers=step.covers,
             parameters=step.parameters.canonical(),
-            lists=uses[step.name],
+            lists=said.uses[step.name],
             removed=tally.removed,
             unscreenable=sum(tally.unscreenable.values()),
             kept_low_quality=tally.kept_low_quality,
+            override=said.overrides.get(step.name, ""),
         )
         for step, tally in zip(prepared.steps, screened.tallies, strict=True)
     )
@@ -185,6 +196,7 @@ def _facts(prepared: Prepared, screened: Screened, pin: SourcePin, uses: Mapping
         policy=prepared.trust.policy,
         auditors=_engaged(prepared),
         tool=this_tool(),
+        separation=separation(prepared.steps),
     )
 
 
@@ -199,7 +211,7 @@ class _StepStatements:
     prepared: Prepared
     screened: Screened
     keys: Keys
-    uses: Mapping[str, tuple[ListUse, ...]]
+    said: _Said
     manifest: str
 
     def __iter__(self) -> Iterator[tuple[StepId, Statement]]:
@@ -226,8 +238,8 @@ class _StepStatements:
             removed=tally.removed,
             unscreenable=sum(tally.unscreenable.values()),
             kept_low_quality=tally.kept_low_quality,
-            override="",
-            lists=self.uses[step.name],
+            override=self.said.overrides.get(step.name, ""),
+            lists=self.said.uses[step.name],
             coverage=tally.coverage,
             covers=step.covers,
             self_test=_sum_self_tests([receipt.self_tests[number - 1] for receipt in self.screened.receipts]),

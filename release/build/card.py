@@ -29,12 +29,14 @@ _HUB_LICENSES = (
 )
 _COVERS = {
     "stored": "the bytes as they are stored in this release",
-    "declared": "values (hashes or links) that came with the source; nobody tied them to the stored bytes",
+    "declared": "values (hashes, links, texts or scores) that came with the source; nobody tied them to the stored bytes",
     "pixels": "the pixels that the stored bytes decode to",
 }
 _KINDS = {
     "exact-hash": "cryptographic digests (MD5, SHA-1 or SHA-256), found only where they are equal",
     "near-hash": "perceptual hashes, found within a declared distance",
+    "classifier": "a score, and takes rows at or beyond a threshold",
+    "separate": "a score for depictions of minors and one for adult sexual content, each with a threshold",
     "url": "web addresses and host names after canonicalisation, found only where they are equal",
 }
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,13 +16,15 @@ from audit_logs.note import LOG_KEY
 from audit_logs.statement import ListUse
 from audit_logs.trust import Trust
 from release import signers
+from release.build.caps import check_overrides
 from release.build.line import Line, open_line
 from release.build.places import check_places
-from release.errors import BuildError
+from release.errors import BuildError, StepError
 from release.lists import ListStore
 from release.plan import Plan, load
 from release.source import Source, open_source
-from release.steps import Step, build_steps, kinds
+from release.steps import Looks, Step, build_steps, kinds
+from release.steps.separate import Separate, Side
 from release.tool import this_tool
 
 NO_ROOT = "0" * 64
@@ -38,6 +40,7 @@ class Request:
         previous: the line's last release, or a candidate of the line that was never published.
         released: the line's last release, where `previous` is a candidate.
         workers: number of worker processes.
+        overrides: by step, why the build goes on although the step removes more rows than its cap.
     """
 
     plan: Path
@@ -45,6 +48,7 @@ class Request:
     previous: Path | None = None
     released: Path | None = None
     workers: int = 1
+    overrides: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class Prepared:
     source: Source
     steps: tuple[Step, ...]
     line: Line
+    overrides: Mapping[str, str]
 
     @property
     def pin(self) -> SourcePin:
@@ -79,17 +84,43 @@ def prepare(request: Request, now: datetime) -> Prepared:
         PlanError: the plan has faults; all of them at once.
         ListError: a list is missing, empty or too old.
         SourceError: the source cannot be read, or holds lists, keys or what builds write.
+        StepError: a step cannot work with its lists, or with the source's columns.
+        UsageError: an override is of a step that has no cap, or gives no reason.
         Problem: a key, the trust file or the line's log cannot be used.
     """
     plan = load(request.plan, kinds())
     check_places(plan, request.out)
+    check_overrides(plan.steps, request.overrides)
     trust_bytes = _read(plan.audit.trust)
     trust = trusts.read(trust_bytes, where=str(plan.audit.trust))
     institution = signers.load(plan.keys.institution)
     log = _log_signer(plan, trust)
     steps = build_steps(plan, ListStore(plan.lists.store), now.date())
     line = open_line(request.previous, request.released, trust)
-    return Prepared(plan, trust, trust_bytes, institution, log, open_source(plan), steps, line)
+    separation(steps)
+    source = open_source(plan)
+    for step in steps:
+        if isinstance(step, Looks):
+            step.check(source.schema)
+    return Prepared(plan, trust, trust_bytes, institution, log, source, steps, line, request.overrides)
+
+
+def separation(steps: Sequence[Step]) -> Side | None:
+    """Return which rows a separating step lets stay, or None without one.
+
+    Raises:
+        StepError: two of them do not agree, so that no single word would be true.
+    """
+    sides = {step.parameters.keep: step.name for step in steps if isinstance(step, Separate)}
+    if len(sides) > 1:
+        raise StepError(
+            "two separating steps let different rows stay",
+            where=f"steps {', '.join(sides.values())}",
+            expected="one side",
+            found=", ".join(sorted(sides)),
+            code="step-sides",
+        )
+    return next(iter(sides), None)
 
 
 def _read(path: Path) -> bytes:

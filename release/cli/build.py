@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 @click.option("--previous", type=FOLDER, help="The line's last release, or a candidate of it that was never published.")
 @click.option("--released", type=FOLDER, help="The line's last release, where --previous is a candidate.")
 @click.option("--workers", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="one for each core", help="Worker processes.")
+@click.option(
+    "--override",
+    "overrides",
+    multiple=True,
+    metavar="STEP=REASON",
+    callback=lambda _context, _option, values: _overrides(values),
+    help="Go on although STEP removed more rows than the plan's cap. The reason is signed and published.",
+)
 @signs
 @PASSPHRASE
 def build(output: Output, plan: Path, out: Path, **options: Any) -> None:  # noqa: ANN401  (click has checked their types)
@@ -45,6 +53,13 @@ def build(output: Output, plan: Path, out: Path, **options: Any) -> None:  # noq
     for warning in built.warnings:
         output.warn(f"not yet publishable: {warning}")
     output.result(_as_json(built), _in_words(built))
+
+
+def _overrides(values: Sequence[str]) -> dict[str, str]:
+    pairs = [value.partition("=") for value in values]
+    if any(not equals for _, equals, _ in pairs):
+        raise click.BadParameter("expected STEP=REASON")
+    return {step: reason for step, _, reason in pairs}
 
 
 def _progress(output: Output) -> Callable[[int], AbstractContextManager[Callable[[int], object]]]:

@@ -9,9 +9,11 @@ from importlib.metadata import EntryPoint, entry_points
 from release.errors import StepError
 from release.lists import ListStore
 from release.plan import Plan
-from release.steps.base import KEPT, REMOVED, UNSCREENABLE, Gathers, Rows, Step, StepFactory, UnitResult, Verdicts
+from release.steps.base import KEPT, REMOVED, UNSCREENABLE, Gathers, Looks, Rows, Step, StepFactory, UnitResult, Verdicts
+from release.steps.classifier import ClassifierKind
 from release.steps.exact_hash import ExactHashKind
 from release.steps.near_hash import NearHashKind
+from release.steps.separate import SeparateKind
 from release.steps.url import UrlKind
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "REMOVED",
     "UNSCREENABLE",
     "Gathers",
+    "Looks",
     "Rows",
     "Step",
     "StepFactory",
@@ -29,6 +32,7 @@ __all__ = [
 ]
 
 GROUP = "release.steps"
+BUILT_IN: tuple[StepFactory, ...] = (ExactHashKind(), NearHashKind(), UrlKind(), ClassifierKind(), SeparateKind())
 
 
 def kinds() -> Mapping[str, StepFactory]:
@@ -38,8 +42,7 @@ def kinds() -> Mapping[str, StepFactory]:
         StepError: an installed package's kind cannot be loaded, or takes a name that is taken.
     """
     found: dict[str, StepFactory] = {}
-    built_in: tuple[StepFactory, ...] = (ExactHashKind(), NearHashKind(), UrlKind())
-    for factory in (*built_in, *map(_load, entry_points(group=GROUP))):
+    for factory in (*BUILT_IN, *map(_load, entry_points(group=GROUP))):
         if factory.kind in found:
             raise StepError("two kinds of steps have one name", where=f"entry point group {GROUP}", found=factory.kind, code="step-kind")
         found[factory.kind] = factory

@@ -135,6 +135,18 @@ class StepFactory(StepKind, Protocol):
         """
 
 
+@runtime_checkable
+class Looks(Protocol):
+    """A step that looks at columns which have no role in a plan, and can tell whether a source has them."""
+
+    def check(self, schema: pa.Schema) -> None:
+        """Check the columns that it looks at.
+
+        Raises:
+            StepError: one is not there, or of a type that it cannot use.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class UnitResult:
     """What the first pass left of one source shard; the tables are private and hold no image.

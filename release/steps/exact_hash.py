@@ -3,7 +3,8 @@
 It finds: a file whose MD5, SHA-1 or SHA-256 stands in a list, whatever the file is called and whether or not it decodes.
 It cannot find: the same picture stored in other bytes. One changed byte, a new caption in its metadata or a second saving
 is enough to escape; `near-hash` is for those. With `on = "declared"` it compares hashes that came with the source: they may
-be wrong, or of other bytes than those that are stored, and the attestation says `declared`.
+be wrong, or of other bytes than those that are stored, and the attestation says `declared`. Every type that the lists hold needs
+a declared column then, else the step could not match those entries and the build stops.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from release.lists.entries import DIGESTS, WIDTHS, decode_hex, is_placeholder
 from release.match import DigestIndex
 from release.plan import Columns, StepPlan
 from release.sections import Section
+from release.steps.about import About, Key
 from release.steps.base import Covers, Flags, Rows, Sheet, Verdicts, check_verdict, missed, need_column, of_type, usable_types
 
 KIND = "exact-hash"
@@ -137,6 +139,24 @@ class ExactHashKind:
 
     kind = KIND
     needs_lists = frozenset(DIGESTS)
+    about = About(
+        covers="`stored`, or `declared` with `on`",
+        keys=(
+            Key(
+                "on",
+                "`stored`, `declared`",
+                "`stored`",
+                "the hashes of the stored bytes, or those in the source's columns of declared hashes",
+            ),
+        ),
+        reasons={
+            NO_IMAGE: "the row has no image bytes",
+            NO_HASH: "the declared hash is null or empty",
+            BAD_HASH: "it is not hexadecimal, of another length, all zero, or that of the empty file",
+        },
+        audit="Every auditor makes the digests of the published bytes anew (claim `fingerprints`) and matches them, and every text of a row "
+        "that is a digest, against lists of its own (claim `no-listed-row`).",
+    )
 
     def parse(self, table: Mapping[str, object], where: str, faults: list[Fault]) -> Parameters:
         """Return the parameters of a step's table."""

@@ -32,6 +32,7 @@ from release.match.near import FORMS
 from release.plan import Columns, StepPlan
 from release.sections import Pattern, Range, Section
 from release.steps import photodna
+from release.steps.about import About, Key
 from release.steps.base import (
     KEPT,
     Covers,
@@ -181,6 +182,63 @@ class NearHashKind:
 
     kind = KIND
     needs_lists = frozenset(["pdq", photodna.TYPE])
+    about = About(
+        covers="`pixels`, or `declared` with `on`",
+        keys=(
+            Key(
+                "on",
+                "`pixels`, `declared`",
+                "`pixels`",
+                "PDQ of the decoded pixels, or the PhotoDNA values that came with the source "
+                "(`source.columns.declared.photodna`: hex or base64 text, or bytes); a plan that wants both has two steps",
+            ),
+            Key(
+                "distance",
+                "0 to 64; 0 to 1024 with `declared`",
+                "31; required with `declared`",
+                "the largest distance that is a hit: in bits of 256, or Euclidean over the "
+                "144 coordinates of PhotoDNA, where what says anything stands in the licence documents of whoever made the values",
+            ),
+            Key(
+                "conventions",
+                "list of text",
+                "all three",
+                "the resize conventions: `full`, `nearest-512`, `thumbnail-512`; JPEG is decoded in colour where `nearest-512` is among them "
+                "(docs/decisions/0015), in grey otherwise",
+            ),
+            Key(
+                "forms",
+                "`all`, `identity`",
+                "`all`",
+                "all eight turned and mirrored forms of a picture, or the picture as it is: cheaper, and blind to the others",
+            ),
+            Key(
+                "quality",
+                "0 to 100",
+                "50",
+                "PDQ quality below which a picture has too little detail for its hash to say much; of a frame that is not opaque, "
+                "that of the picture over white counts",
+            ),
+            Key(
+                "low_quality",
+                "`unscreenable`, `keep`",
+                "`unscreenable`",
+                "what becomes of such a row without a match; kept ones are counted in attestation, card and "
+                "verdict, and an auditor counts again",
+            ),
+        ),
+        reasons={
+            NO_PIXELS: "no frame was hashed",
+            LOW_QUALITY: "matched and not found, but the picture has too little detail for that to mean much",
+            photodna.NO_VALUE: "the declared PhotoDNA value is null or empty",
+            photodna.BAD_VALUE: "it is neither 288 hexadecimal digits, 192 characters of base64 nor 144 bytes, or all zero",
+            "no-image": "the row has no image bytes",
+            "too-large, undecodable, truncated, frames, pixels, memory, timeout, crashed": "the image could not be decoded whole within "
+            "the limits; what did decode was matched",
+        },
+        audit="Every auditor makes the hashes of the published pictures anew (claim `fingerprints`) and matches them against lists of its own "
+        "(claim `no-listed-row`).",
+    )
 
     def parse(self, table: Mapping[str, object], where: str, faults: list[Fault]) -> Parameters | photodna.Parameters:
         """Return the parameters of a step's table."""

@@ -20,6 +20,7 @@ from release.lists.entries import WIDTHS, Entries, link_entry
 from release.match import DigestIndex
 from release.plan import Columns, StepPlan
 from release.sections import Pattern, Section
+from release.steps.about import About, Key
 from release.steps.base import Covers, Flags, Rows, Sheet, Verdicts, check_verdict, missed, need_column, of_type, usable_types
 
 KIND = "url"
@@ -137,6 +138,22 @@ class UrlKind:
 
     kind = KIND
     needs_lists = frozenset(["domain", "url"])
+    about = About(
+        covers="`declared`",
+        keys=(
+            Key(
+                "tracking",
+                "list of text",
+                "`fbclid`, `gclid`, `msclkid`, `utm_*`",
+                "query parameters that are left out when a row is looked up a second time; `*` at the end stands for any end",
+            ),
+        ),
+        reasons={
+            NO_URL: "the link is null or empty: a row without a link cannot be matched, so it is not kept",
+            BAD_URL: "the link cannot be read as a web address",
+        },
+        audit="Every auditor looks up every text of a row that is a link in lists of its own (claim `no-listed-row`).",
+    )
 
     def parse(self, table: Mapping[str, object], where: str, faults: list[Fault]) -> Parameters:
         """Return the parameters of a step's table."""

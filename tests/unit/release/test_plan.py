@@ -167,7 +167,33 @@ def test_the_documentation_names_every_key(tmp_path: Path) -> None:
             place = re.sub(r"\[[0-9]+\]", "", found[1])
             known |= {f"{place}.{key}" for key in found[2].split(", ")}
     known -= {"source.columns", "source.columns.declared"}
-    assert known | {"step.name", "step.kind", "step.lists"} == documented
+    known = {key for key in known if not key.startswith("step.")}  # the kinds' own keys stand in docs/steps.md
+    assert known | {f"step.{key}" for key in ("name", "kind", "lists", "cap", "list_caps")} == documented
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("cap = -1", "step[1].cap"),
+        ("cap = true", "step[1].cap"),
+        ("list_caps = { other = 1 }", "one of the step's lists"),
+        ("list_caps = { known-digests = 0.5 }", "step[1].list_caps.known-digests"),
+    ],
+)
+def test_caps_are_whole_numbers_for_the_steps_own_lists(tmp_path: Path, line: str, told: str) -> None:
+    """A cap that nothing could ever reach, for want of the list, is a fault."""
+    assert any(told in fault for fault in faults(tmp_path, GOOD.replace('lists = ["known-digests"]', f'lists = ["known-digests"]\n{line}')))
+
+
+def test_caps_are_part_of_the_plans_digest(tmp_path: Path) -> None:
+    """Who raises a cap has another plan."""
+    plain = read(tmp_path, GOOD)
+    capped = read(
+        tmp_path, GOOD.replace('lists = ["known-digests"]', 'lists = ["known-digests"]\ncap = 5\nlist_caps = { known-digests = 3 }')
+    )
+    assert capped.digest != plain.digest
+    step = capped.steps[0].canonical()
+    assert (step["cap"], step["listCaps"]) == (5, {"known-digests": 3})
 
 
 @pytest.mark.parametrize("text", ["a=" + "[" * 5000, "a=" + "9" * 5000, "a=[" + "{b=" * 5000])
