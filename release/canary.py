@@ -31,6 +31,9 @@ DOMAIN = "self-test.vetted-release.example.org"
 URL = f"https://{DOMAIN}/canary"
 """A host below example.org, which is reserved (RFC 2606), so that no source has it."""
 
+TEXT = "vetted release self test canary"
+"""A caption that no picture has; the one form of a text (`release.lists.phrases`) leaves it as it is."""
+
 PHOTODNA_BYTES = 144
 FURTHEST = 1024
 """The largest Euclidean distance of PhotoDNA values that a plan may declare."""
@@ -48,6 +51,10 @@ class Columns(Protocol):
     @property
     def image(self) -> str | None:
         """Column with the image."""
+
+    @property
+    def text(self) -> str | None:
+        """Column with the caption."""
 
     @property
     def url(self) -> str | None:
@@ -158,11 +165,13 @@ def _evenly(places: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def canary_batch(schema: pa.Schema, columns: Columns) -> pa.RecordBatch:
-    """Return one row of a source's schema that every list step has to catch: the picture, its link, its declared digests."""
+    """Return one row of a source's schema that every list step has to catch: the picture, its caption, its link, its declared digests."""
     values: dict[str, object] = {}
     if columns.image:
         field = schema.field(columns.image)
         values[columns.image] = {"bytes": picture(), "path": None} if pa.types.is_struct(field.type) else picture()
+    if columns.text:
+        values[columns.text] = TEXT
     if columns.url:
         values[columns.url] = URL
     for kind, name in columns.declared.items():

@@ -32,11 +32,51 @@ and says which list it was: a poisoned list, or a threshold that is wrong, shoul
 command again with `--override STEP=REASON`; the reason is signed in the step's attestation and stands in the card, the report and every verifier's output.
 
 ## Lists
-`release lists import FILE --name N --vintage DATE` reads text (one value on each line) or CSV (a header; a column for each type) into the
-store. MD5 and SHA-1 are told by their length; 64 hex characters may be SHA-256 or PDQ, so `--type` must say. Lines that hold no usable value
-are left out, and reported by number and reason, never by value: wrong length, not hexadecimal, all zero, the hash of the empty file,
-reserved for the self-test. FILE is a regular file: a pipe is refused. A file without a usable line stores nothing. `release lists update` takes a newer vintage; with `--add`, FILE holds only
-what came new. A step refuses a list that is empty, older than `lists.max_age`, or without an entry type that it can use.
+`release lists import FILE... --name N` reads one file, or all pages of one list, into the store. How a file is written is told from what it
+begins with, where that leaves no doubt; else `--format` says it.
+
+| `--format` | what it is | types | vintage | classes |
+|---|---|---|---|---|
+| `text` | one value on each line, `#` begins a comment; MD5 and SHA-1 are told by their length, 64 hex characters need `--type` | any | declared | none |
+| `csv` | a header; commas, semicolons or tabs; a column for each type, named like it or by `--column TYPE=NAME` | any | declared | `--column class=NAME` |
+| `parquet` | columns of text, or of digests as bytes, named in the same way | any | declared | `--column class=NAME` |
+| `ncmec` | NCMEC hash sharing v2, XML pages | `md5`, `sha1`, `sha256`, `pdq`, `photodna`, `video-md5` | file | classification |
+| `stopncii` | StopNCII, JSON pages | `pdq`, `video-md5`, `url` | file | status |
+| `vics` | Project VIC 1.3 and 2.0, JSON, plain or by case | `md5`, `sha1`, `sha256`, `pdq`, `photodna`, `video-md5` | declared | category |
+| `icse` | Interpol ICSE, CSV | `md5`, `sha1`, `photodna`, `video-md5` | declared | `baseline`, `other` |
+| `tat` | Tech Against Terrorism, JSON | `md5`, `sha1`, `sha256`, `pdq`, `photodna`, `video-md5` | file | ideology |
+| `threatexchange` | ThreatExchange, CSV exports; those of its web page need `--type` | `md5`, `sha1`, `sha256`, `pdq`, `photodna`, `video-md5`, `url`, `domain` | declared | status |
+
+**What becomes an entry.** Of all statements on one record the newest counts, in whatever order pages and updates come; what takes a record
+back (a deleted image, Withdrawn and Deleted, `deleted`, `should_delete`, NON_MALICIOUS) takes back that record's entries, and no entry that another record
+gives as well. Hashes of films have the type `video-md5`, which no step matches. A Project VIC file of category 0, or none, is no entry, and the known good files of
+NIST ("CAID") are refused. The class of a record is kept, for counts by class; an entry with several counts under the first by alphabet. `--class`
+takes the entries of that class alone.
+
+**What is left out** is reported by line, entry or row and reason, never by value: wrong length, not hexadecimal, all zero, the hash of the empty
+file, reserved for the self-test, a record without name or time. FILE is a regular file: a pipe is refused. Without a usable entry nothing is stored.
+
+**A file that is broken** (it ends early, is no UTF-8, no XML or no JSON from some place on, or names a next page that is not there) stores nothing. `--accept-partial`
+takes what stands before that place; the list is `partial` from then on, and record, attestation and card say so. A document type
+declaration is refused in any case, and no entity is ever expanded.
+
+**Updates.** `release lists update` takes a newer vintage and shows, by type and class, what came new and what is gone. With `--add`, FILE holds only
+what came new and what was taken back. A vintage that the file tells counts; where it tells none, `--vintage` does, and the attestation says `declared`.
+
+**From an exchange.** `release lists fetch` asks NCMEC or StopNCII directly: see [institution.md](institution.md#your-lists).
+
+**Under a passphrase.** `release lists seal` seals the store: see [institution.md](institution.md#your-lists).
+
+A step refuses a list that is empty, older than `lists.max_age`, or without an entry type that it can use.
+
+## When a list grows
+`release rescreen DIR --identity FILE --lists STORE --list NAME` matches a list with the fingerprints that were sealed with an earlier candidate:
+digests, PDQ hashes under the conventions of that release, links and domains, never an image. `--new-only` leaves out the entries that the release was
+screened with, which tier *matches* tells. It prints counts and no row: which rows go is decided by the next build. PhotoDNA values are not sealed
+as fingerprints, and the answer says so.
+
+A list of `term` or `regex` holds texts themselves, one on each line: a term is brought to the one form of a caption, an expression of RE2 has to compile and must not match the
+empty text, and both have at most 256 bytes. A list of `url-md5`, `url-sha1` or `url-sha256` holds digests of links, of whatever spelling they were made.
 
 Links and list entries are brought to one form first: WHATWG parsing (case, IDNA, default ports, dot segments, odd IP addresses), no
 fragment and no credentials, `http` as `https`, no final dot of the host, no needless percent-encoding, no empty

@@ -31,6 +31,8 @@ def misfits(manifest: Manifest, schema: pa.Schema, steps: Sequence[FilterStep]) 
     columns = manifest.columns
     for step in steps:
         declared = looked_at(step).covers == "declared"
-        needed, role = ((columns.url or columns.declared), "links or digests") if declared else (columns.image, "images")
+        needed, role = (
+            (columns.url or columns.text or columns.declared, "links, texts or digests") if declared else (columns.image, "images")
+        )
         if step.lists and not needed:
             yield f"step {step.step.order} matched {role}, and the manifest names no column of them"

@@ -28,9 +28,11 @@ from release.steps import REMOVED, UNSCREENABLE, Rows, Step, StepFactory, kinds,
 from release.steps.exact_hash import KIND as EXACT
 from release.steps.exact_hash import NO_IMAGE
 from release.steps.near_hash import LOW_QUALITY
+from release.steps.text import KIND as TEXT
+from release.steps.text import NO_TEXT
 from release.steps.url import KIND as URL
 
-_MATCHED = frozenset({NO_IMAGE, LOW_QUALITY})
+_MATCHED = frozenset({NO_IMAGE, NO_TEXT, LOW_QUALITY})
 """Reasons of rows to which a list was applied all the same, or could not be by anybody: a picture of low quality is matched like any."""
 
 
@@ -129,7 +131,7 @@ class Matching:
             for row in np.flatnonzero(verdicts.status == REMOVED).tolist():
                 hit = Hit(self.rows + int(owners[row]), applied.step.kind, applied.step.covers, verdicts.which_list[row])
                 self._hits[hit] = None
-            if not applied.way.canary:  # a text that is no link or digest is nothing that a list could hold, nor is an image without bytes
+            if not applied.way.canary:  # no list could hold a text that is no link or digest, an image without bytes, no caption
                 missed = np.flatnonzero(verdicts.status == UNSCREENABLE).tolist()
                 unmatched |= {row for row in missed if verdicts.reason[row] not in _MATCHED}
         self.unable += len(unmatched)
@@ -186,6 +188,9 @@ def _ways(factory: StepFactory, case: Examined) -> Iterator[Way]:
         for kind in sorted(factory.needs_lists) if sayable else ():
             yield Way({"on": "declared"}, {kind}, Columns(None, None, None, {kind: texts.COLUMN}), canary.digests(kind).hex())
         return
+    if factory.kind == TEXT:
+        yield from (Way({"terms": terms}, factory.needs_lists, case.columns) for terms in _terms(case))
+        return
     for parameters in _parameters(factory, case):
         if factory.kind == URL or parameters.get("on") == "declared":
             if sayable:
@@ -209,6 +214,12 @@ def _parameters(factory: StepFactory, case: Examined) -> list[Mapping[str, objec
         if step.step.kind == factory.kind and step.parameters not in found:
             found.append(step.parameters)
     return found
+
+
+def _terms(case: Examined) -> list[object]:
+    """Return how terms are looked for: as whole words, and as the release did; always in captions of every language."""
+    used = [step.parameters.get("terms") for step in case.steps if step.step.kind == TEXT]
+    return list(dict.fromkeys(["whole-words", *used]))
 
 
 def _with_types(own: Sequence[StoredList], types: Collection[str]) -> tuple[StoredList, ...]:

@@ -49,9 +49,7 @@ class Reperformance:
                 digests = row_digests(batch, known_digests(prints, batch.schema, self.case.columns.image))
                 if tree_root(digests).hex() != root:
                     raise VerificationError("the data changed while it was audited", where=str(self.case.folder), code="row-root")
-                if self.comparison is not None:
-                    self.comparison.take(batch, prints)
-                for one in (self.matching, self.filters):
+                for one in (self.matching, self.filters, self.comparison):
                     if one is not None:
                         one.take(batch, prints)
                 tick(batch.num_rows)

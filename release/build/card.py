@@ -37,6 +37,7 @@ _KINDS = {
     "near-hash": "perceptual hashes, found within a declared distance",
     "classifier": "a score, and takes rows at or beyond a threshold",
     "separate": "a score for depictions of minors and one for adult sexual content, each with a threshold",
+    "text": "captions with the terms and expressions of a confidential list, after both are brought to one form",
     "url": "web addresses and host names after canonicalisation, found only where they are equal",
 }
 

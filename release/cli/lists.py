@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from release.lists.report import Change
 
 FORMATS = ("auto", "text", "csv", "parquet", "ncmec", "stopncii", "vics", "icse", "tat", "threatexchange")
-TYPES = ("md5", "sha1", "sha256", "pdq", "photodna", "video-md5", "url", "domain")
+TYPES = ("md5", "sha1", "sha256", "pdq", "photodna", "video-md5", "url", "domain", "url-md5", "url-sha1", "url-sha256", "term", "regex")
 COLUMNS = (*TYPES, "class")
 EXCHANGES = ("ncmec", "stopncii")
 SHOWN = 20  # rejected lines told to a person; JSON has more

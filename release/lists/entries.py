@@ -15,15 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release import canary
-from release.lists import urls
+from release.lists import phrases, urls
 
 WIDTHS = {"md5": 16, "sha1": 20, "sha256": 32, "pdq": 32, "photodna": 144, "video-md5": 16, "url": 32, "domain": 32}
+WIDTHS |= {"url-md5": 16, "url-sha1": 20, "url-sha256": 32, **dict.fromkeys(phrases.PHRASES, phrases.WIDTH)}
 """Bytes of an entry, by type. Lists keep `video-md5` apart: a hash of a film is no hash of a picture, and no step matches it."""
 
 TYPES = tuple(sorted(WIDTHS))
 DIGESTS = ("md5", "sha1", "sha256")
+URL_DIGESTS = {"url-md5": "md5", "url-sha1": "sha1", "url-sha256": "sha256"}
+"""Types of entries that are digests of links, and the digest of each."""
+
 VIDEO_MD5 = "video-md5"
-HEX_TYPES = (*DIGESTS, "pdq", VIDEO_MD5)
+HEX_TYPES = (*DIGESTS, *URL_DIGESTS, "pdq", VIDEO_MD5)
 PHOTODNA = "photodna"
 PHOTODNA_HEX, PHOTODNA_BASE64 = 288, 192
 
@@ -68,6 +72,14 @@ def convert(kind: str, values: Sequence[bytes]) -> Converted:
     return Converted(entries[kept], kept, refused)
 
 
+def _decode(kind: str, values: Sequence[bytes]) -> tuple[Entries, dict[int, str]]:
+    if kind == PHOTODNA:
+        return decode_photodna(values)
+    if kind in HEX_TYPES:
+        return decode_hex(values, WIDTHS[kind])
+    return _decode_phrases(kind, values) if kind in phrases.PHRASES else _decode_links(kind, values)
+
+
 def decode_hex(values: Sequence[bytes], width: int) -> tuple[Entries, dict[int, str]]:
     """Return (n, width) uint8 from hex text, and by index why a value is none; a refused row holds zeros."""
     digits = 2 * width
@@ -108,19 +120,31 @@ def link_entry(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
+def url_digest(digest: str, text: str) -> bytes:
+    """Return a digest of a link as it is written; `digest` is md5, sha1 or sha256."""
+    return hashlib.new(digest, text.encode(), usedforsecurity=False).digest()
+
+
 @cache
 def reserved(kind: str) -> Entries:
     """Return the entries that the self-test must find in every index of this type, (k, w) uint8."""
-    if kind == "pdq":
-        return canary.near_entries()
-    if kind == PHOTODNA:
-        return canary.photodna_entries()
-    if kind in DIGESTS:
-        return np.frombuffer(canary.digests(kind), np.uint8)[None, :]
+    whole = {"pdq": canary.near_entries, PHOTODNA: canary.photodna_entries}
+    if kind in whole:
+        return whole[kind]()
     if kind == VIDEO_MD5:
         return np.zeros((0, WIDTHS[kind]), np.uint8)  # no step matches these, so no self-test needs any
+    if kind in phrases.PHRASES:
+        return _decode_phrases(kind, [canary.TEXT.encode()])[0]
+    return np.frombuffer(_reserved_digest(kind), np.uint8)[None, :]
+
+
+def _reserved_digest(kind: str) -> bytes:
+    if kind in DIGESTS:
+        return canary.digests(kind)
+    if kind in URL_DIGESTS:
+        return url_digest(URL_DIGESTS[kind], canary.URL)
     text = urls.canonical(canary.URL) if kind == "url" else urls.domain(canary.DOMAIN)
-    return np.frombuffer(link_entry(text or ""), np.uint8)[None, :]
+    return link_entry(text or "")
 
 
 @cache
@@ -128,8 +152,8 @@ def _forbidden(kind: str) -> dict[str, Entries]:
     """Return what no list may hold, by reason."""
     if kind not in (*HEX_TYPES, PHOTODNA):
         return {RESERVED: reserved(kind)}
-    digest = kind.removeprefix("video-")
-    empty = [hashlib.new(digest, b"", usedforsecurity=False).digest()] if digest in DIGESTS else []
+    digest = URL_DIGESTS.get(kind, kind.removeprefix("video-"))
+    empty = [url_digest(digest, "")] if digest in DIGESTS else []
     return {
         ZERO: np.zeros((1, WIDTHS[kind]), np.uint8),
         EMPTY_FILE: np.frombuffer(b"".join(empty), np.uint8).reshape(-1, WIDTHS[kind]),
@@ -145,10 +169,16 @@ def _rows_in(entries: Entries, wanted: Entries) -> NDArray[np.bool_]:
     return found
 
 
-def _decode(kind: str, values: Sequence[bytes]) -> tuple[Entries, dict[int, str]]:
-    if kind == PHOTODNA:
-        return decode_photodna(values)
-    return decode_hex(values, WIDTHS[kind]) if kind in HEX_TYPES else _decode_links(kind, values)
+def _decode_phrases(kind: str, values: Sequence[bytes]) -> tuple[Entries, dict[int, str]]:
+    refused: dict[int, str] = {}
+    entries = np.zeros((len(values), WIDTHS[kind]), np.uint8)
+    for index, value in enumerate(values):
+        found = phrases.entry(kind, value)
+        if isinstance(found, str):
+            refused[index] = found
+        else:
+            entries[index, : len(found)] = np.frombuffer(found, np.uint8)
+    return entries, refused
 
 
 def _decode_links(kind: str, values: Sequence[bytes]) -> tuple[Entries, dict[int, str]]:

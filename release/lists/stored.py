@@ -21,7 +21,8 @@ from release.errors import ListError
 from release.lists import sealed
 from release.lists.entries import Entries
 from release.lists.origins import Origins
-from release.match import DigestIndex, NearIndex, VectorIndex
+from release.lists.phrases import REGEX, TERM
+from release.match import DigestIndex, NearIndex, PhraseIndex, VectorIndex
 
 RECORD = "list.json"
 INDEX = ".index"
@@ -29,8 +30,13 @@ ORIGINS = "origins"
 RECORD_TYPE = BASE + "stored-list/v0.1"
 RECORD_LIMIT = 1 << 20
 CHUNK = 65_536  # entries
-Index: TypeAlias = DigestIndex | NearIndex | VectorIndex
-_FORMS: dict[str, type[NearIndex | VectorIndex]] = {"pdq": NearIndex, "photodna": VectorIndex}
+Index: TypeAlias = DigestIndex | NearIndex | PhraseIndex | VectorIndex
+_FORMS: dict[str, type[NearIndex | PhraseIndex | VectorIndex]] = {
+    "pdq": NearIndex,
+    "photodna": VectorIndex,
+    TERM: PhraseIndex,
+    REGEX: PhraseIndex,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +244,8 @@ def _rows_of(index: Index) -> tuple[Entries, NDArray[np.int64]]:
     """Return all rows of an index, in order, and the positions of the reserved ones."""
     if isinstance(index, DigestIndex):
         return index.digests, index.reserved_positions
+    if isinstance(index, PhraseIndex):
+        return index.lines, index.reserved_positions
     return (index.codes if isinstance(index, NearIndex) else index.values), index.reserved
 
 

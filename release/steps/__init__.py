@@ -14,6 +14,7 @@ from release.steps.classifier import ClassifierKind
 from release.steps.exact_hash import ExactHashKind
 from release.steps.near_hash import NearHashKind
 from release.steps.separate import SeparateKind
+from release.steps.text import TextKind
 from release.steps.url import UrlKind
 
 __all__ = [
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 GROUP = "release.steps"
-BUILT_IN: tuple[StepFactory, ...] = (ExactHashKind(), NearHashKind(), UrlKind(), ClassifierKind(), SeparateKind())
+BUILT_IN: tuple[StepFactory, ...] = (ExactHashKind(), NearHashKind(), UrlKind(), ClassifierKind(), SeparateKind(), TextKind())
 
 
 def kinds() -> Mapping[str, StepFactory]:

@@ -8,7 +8,6 @@ of each worker. Models over pixels are not run: pictures are decoded in a proces
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,15 +95,12 @@ class Model:
         """
         session = _session(data, step)
         inputs, outputs = session.get_inputs(), session.get_outputs()
-        shape = inputs[0].shape if len(inputs) == 1 else []
-        if len(shape) != 2 or isinstance(shape[0], int) or not isinstance(shape[1], int) or inputs[0].type != "tensor(float)":
+        if len(inputs) != 1 or not _takes_vectors(inputs[0]):
             raise _refused(step, "one input of float32 (any number of rows, fixed length)", _told(inputs), "take another model")
-        out = outputs[0].shape
-        if outputs[0].type != "tensor(float)" or len(out) not in (1, 2) or (isinstance(out[-1], int) and len(out) == 2 and out[1] <= index):
-            raise _refused(
-                step, f"a first output of float32 with more than {index} numbers for a row", _told(outputs[:1]), "mend model.index"
-            )
-        return cls(session, inputs[0].name, outputs[0].name, shape[1], index)
+        if not _gives(outputs[0], index):
+            expected = f"a first output of float32 with more than {index} numbers for a row"
+            raise _refused(step, expected, _told(outputs[:1]), "mend model.index, or take another model")
+        return cls(session, inputs[0].name, outputs[0].name, inputs[0].shape[1], index)
 
     def run(self, vectors: NDArray[np.float32], step: str) -> NDArray[np.float32]:
         """Return the scores of vectors (k, length), (k,).
@@ -112,21 +108,30 @@ class Model:
         Raises:
             StepError: the model gave something of another shape than it promised.
         """
-        parts = [self.session.run([self.taken], {self.given: part})[0] for part in _parts(vectors)]
-        rows = [part[:, None] if part.ndim == 1 else part for part in parts]
-        if any(part.ndim != 2 or len(part) != len(given) for part, given in zip(rows, _parts(vectors), strict=True)) or any(
-            part.shape[1] <= self.index for part in rows
-        ):
-            raise _refused(step, "one line of numbers for each row", "another shape", "take another model")
-        scores: NDArray[np.float32] = np.concatenate([np.zeros(0, np.float32), *(part[:, self.index] for part in rows)])
-        return scores
+        scores = [np.zeros(0, np.float32)]
+        for start in range(0, len(vectors), BATCH):
+            given = vectors[start : start + BATCH]
+            taken = np.asarray(self.session.run([self.taken], {self.given: given})[0])
+            lines = taken[:, None] if taken.ndim == 1 else taken
+            if lines.ndim != 2 or len(lines) != len(given) or lines.shape[1] <= self.index:
+                raise _refused(step, "one line of numbers for each row", f"shape {taken.shape}", "take another model")
+            scores.append(lines[:, self.index])
+        return np.concatenate(scores)
 
 
-def _parts(vectors: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-    return (vectors[start : start + BATCH] for start in range(0, len(vectors), BATCH))
+def _takes_vectors(value: Any) -> bool:  # noqa: ANN401  (onnxruntime has no types for the checker)
+    """Tell whether an input is of any number of vectors of one length."""
+    shape = value.shape
+    return bool(value.type == "tensor(float)" and len(shape) == 2 and not isinstance(shape[0], int) and isinstance(shape[1], int))
 
 
-def _told(values: Any) -> str:  # noqa: ANN401  (onnxruntime has no types for the checker)
+def _gives(value: Any, index: int) -> bool:  # noqa: ANN401
+    """Tell whether an output may have a number `index` for each row: a size that is not fixed is seen when it runs."""
+    width = value.shape[1] if len(value.shape) == 2 else 1
+    return value.type == "tensor(float)" and len(value.shape) in (1, 2) and (not isinstance(width, int) or width > index)
+
+
+def _told(values: Any) -> str:  # noqa: ANN401
     return "; ".join(f"{value.type} {value.shape}" for value in values)[:200] or "none"
 
 

@@ -2,7 +2,8 @@
 
 It finds: every spelling of a listed link that `release.lists.urls` brings to one form (case, IDNA, default port, dot segments,
 needless percent signs, http or https, fragment, and the tracking parameters that the plan names), and every host at or
-below a listed domain. It cannot find: the same picture under another link, links behind a redirect or a shortener, or what a
+below a listed domain. A list of digests of links (MD5, SHA-1 or SHA-256) is matched by the link as the row writes it and by its one form, with
+the tracking parameters and without; a digest of another spelling is not found. It cannot find: the same picture under another link, links behind a redirect or a shortener, or what a
 link has come to show since the list was made. A row without a link, or with one that cannot be read, is unscreenable.
 """
 
@@ -16,7 +17,7 @@ import numpy as np
 from audit_logs.statement import SelfTest
 from release.errors import Fault
 from release.lists import StoredList, urls
-from release.lists.entries import WIDTHS, Entries, link_entry
+from release.lists.entries import URL_DIGESTS, WIDTHS, Entries, link_entry, url_digest
 from release.match import DigestIndex
 from release.plan import Columns, StepPlan
 from release.sections import Pattern, Section
@@ -104,40 +105,46 @@ class Url:
 
     def _links(self, rows: Rows, alive: Flags) -> Links:
         """Return the entries to look up for the rows that are still in."""
-        entries: dict[str, list[bytes]] = {"url": [], "domain": []}
-        owners: dict[str, list[int]] = {"url": [], "domain": []}
+        entries: dict[str, list[bytes]] = {kind: [] for kind in self.types}
+        owners: dict[str, list[int]] = {kind: [] for kind in self.types}
         absent: dict[int, str] = {}
         values = rows.batch.column(self.column).to_pylist()
         for row in np.flatnonzero(alive).tolist():
-            value = values[row]
-            found = self._lookups(value) if isinstance(value, str) else None
-            if found is None:
+            value = values[row] if isinstance(values[row], str) else ""
+            found = self._lookups(value)
+            if "url" not in found:
                 absent[row] = BAD_URL if value else NO_URL
-                continue
-            for kind, texts in found.items():
-                entries[kind] += [link_entry(text) for text in texts]
-                owners[kind] += [row] * len(texts)
+            for kind in self.types:
+                new = [_entry(kind, text) for text in found.get("spelling" if kind in URL_DIGESTS else kind, ())]
+                entries[kind] += new
+                owners[kind] += [row] * len(new)
         return Links(
             {kind: np.frombuffer(b"".join(parts), np.uint8).reshape(-1, WIDTHS[kind]) for kind, parts in entries.items()},
             {kind: np.array(rows, np.int64) for kind, rows in owners.items()},
             absent,
         )
 
-    def _lookups(self, value: str) -> dict[str, list[str]] | None:
-        """Return by type the texts under which a link may be listed, or None if it cannot be read."""
+    def _lookups(self, value: str) -> dict[str, list[str]]:
+        """Return by type the texts under which a link may be listed; `spelling`: those whose digests may be. Without `url` it is no link."""
+        written = [value.strip()] if value.strip() else []
         whole = urls.canonical(value)
         host = urls.host(whole) if whole else None
         if whole is None or host is None:
-            return None
+            return {"spelling": written}
         plain = urls.without(whole, self.parameters.tracking)
-        return {"url": [whole] if plain == whole else [whole, plain], "domain": list(urls.domains(host))}
+        forms = [whole] if plain == whole else [whole, plain]
+        return {"url": forms, "domain": list(urls.domains(host)), "spelling": list(dict.fromkeys([*written, *forms]))}
+
+
+def _entry(kind: str, text: str) -> bytes:
+    return url_digest(URL_DIGESTS[kind], text) if kind in URL_DIGESTS else link_entry(text)
 
 
 class UrlKind:
     """The kind `url`."""
 
     kind = KIND
-    needs_lists = frozenset(["domain", "url"])
+    needs_lists = frozenset(["domain", "url", *URL_DIGESTS])
     about = About(
         covers="`declared`",
         keys=(

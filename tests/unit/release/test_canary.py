@@ -33,6 +33,7 @@ class Roles:
     """Columns of a source."""
 
     image: str | None = "image"
+    text: str | None = None
     url: str | None = "url"
     declared: dict[str, str] = field(default_factory=lambda: {"md5": "hash", "sha256": "raw"})
 

@@ -352,3 +352,20 @@ def test_the_documentation_names_every_kind_and_reason() -> None:
     text = (Path(__file__).parents[4] / "docs" / "steps.md").read_text()
     words = {*kinds(), "no-image", "no-pixels", "no-url", "bad-url", "no-declared-hash", "bad-declared-hash", "no-photodna", "bad-photodna"}
     assert [word for word in words if f"`{word}`" not in text] == []
+
+
+def test_digests_of_links_match_any_form_that_is_looked_up(tmp_path: Path) -> None:
+    """A link is found by the digest of what the row writes, or of its one form; what is no link is still found by what it says."""
+    link = "http://Pictures.example.org/a?utm_source=x"
+    whole, plain = "https://pictures.example.org/a?utm_source=x", "https://pictures.example.org/a"
+    known = {
+        "url-md5": [md5(link).hex()],
+        "url-sha1": [hashlib.sha1(plain.encode(), usedforsecurity=False).hexdigest()],
+        "url-sha256": [hashlib.sha256(b"no link").hexdigest()],
+    }
+    keep_list(tmp_path, "known", **known)
+    step = one_step(tmp_path, 'kind = "url"\nlists = ["known"]')
+    verdicts = step.screen(rows := rows_of([b"z"] * 6, url=[link, plain, whole, "no link", "other", None]), everyone(rows))
+    assert verdicts.status.tolist() == [REMOVED, REMOVED, REMOVED, REMOVED, UNSCREENABLE, UNSCREENABLE]
+    assert verdicts.reason[4:] == ["bad-url", "no-url"]
+    assert step.self_test(canary_rows()).planted == 3
