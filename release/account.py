@@ -193,6 +193,6 @@ def check_hiding(missing: int, by_lists: int, whose: str) -> None:
             where=whose,
             expected=f"at most 1 in {HIDING} of the missing rows missing because of a list step",
             found="more",
-            next_step='let other steps remove rows of the same kind as well, or, if nobody else holds the source, set parent = "private"',
+            next_step='let a thin step hide them, or, if nobody else holds the source, set parent = "private"',
             code="hit-list",
         )

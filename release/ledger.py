@@ -3,11 +3,12 @@
 positions  every source row: source shard, row digest, kept or not
 kept       the fingerprints of the rows that are published, in release order
 removed    status, step, reason, list, fingerprints and locator of the rows that are not
+notes-<n>  what gathering step n remembers of every source row; never sealed
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ import pyarrow as pa
 from release import store, table
 from release.account import Judgement
 from release.fingerprint import Fingerprints
-from release.steps import REMOVED
+from release.steps import REMOVED, Notes, Rows
 
 FORMS = 8  # dihedral forms of a PDQ hash
 PDQ_BYTES = 32
@@ -130,6 +131,36 @@ class Ledger:
         """Leave nothing behind: the shard failed."""
         for writer in (self._positions, self._kept, self._removed):
             writer.discard()
+
+
+class NoteTables:
+    """What gathering steps remember of every row of one shard: a private table for each, under the step's number."""
+
+    def __init__(self, folder: Path, prefix: str, steps: Mapping[int, Notes], split: str) -> None:
+        self._steps, self._split = steps, split
+        self._paths = {number: folder / f"{prefix}.{notes_name(number)}.parquet" for number in steps}
+        self._writers = {number: table.PrivateWriter(self._paths[number], step.note_schema) for number, step in steps.items()}
+
+    def append(self, rows: Rows) -> None:
+        """Write what each step remembers of a batch."""
+        for number, step in self._steps.items():
+            self._writers[number].append(step.note(rows, self._split))
+
+    def close(self) -> dict[str, str]:
+        """Finish the tables and return their sha256 by name."""
+        for writer in self._writers.values():
+            writer.close()
+        return {notes_name(number): store.file_sha256(path) for number, path in self._paths.items()}
+
+    def discard(self) -> None:
+        """Leave nothing behind: the shard failed."""
+        for writer in self._writers.values():
+            writer.discard()
+
+
+def notes_name(number: int) -> str:
+    """Return the name of the table in which step `number` remembers."""
+    return f"notes-{number}"
 
 
 def _batch(columns: dict[str, pa.Array], schema: pa.Schema) -> pa.RecordBatch:

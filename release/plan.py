@@ -126,10 +126,11 @@ class StepPlan:
 
 @dataclass(frozen=True, slots=True)
 class KeysSpec:
-    """The files of the institution's signing key and of the log's key."""
+    """The files of the institution's signing key, of the log's key, and of the private memory of the dataset line."""
 
     institution: Path
     log: Path
+    line: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +265,11 @@ def _plan(root: Section, path: Path, kinds: Mapping[str, StepKind]) -> Plan:
         source=_source(source, folder),
         lists=ListsSpec(folder / lists.text("store", "lists"), _days(lists.text("max_age", "90d", AGE))),
         steps=_steps(root, kinds, folder),
-        keys=KeysSpec(folder / keys.text("institution", "keys/institution.pem"), folder / keys.text("log", "keys/log.pem")),
+        keys=KeysSpec(
+            institution=folder / keys.text("institution", "keys/institution.pem"),
+            log=folder / keys.text("log", "keys/log.pem"),
+            line=folder / keys.text("line", "keys/line.key"),
+        ),
         audit=AuditSpec(audit.integer("required", Range(1, 100), 1), folder / audit.text("trust", "trust.json")),
         build=_build(root.section("build"), root.section("limits")),
     )

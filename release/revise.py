@@ -22,32 +22,45 @@ from audit_logs.manifest import Shard
 from release import store, table
 from release.account import Tally, count_lists
 from release.errors import StepError
-from release.ledger import POSITIONS
+from release.ledger import POSITIONS, notes_name
+from release.lineage import Lineage
 from release.receipt import Receipt
 from release.screen import Job, keyed_roots, shard_entry
 from release.source import Unit
-from release.steps import KEPT, REMOVED, UNSCREENABLE, Gathers, Step, UnitResult
+from release.steps import KEPT, REMOVED, UNSCREENABLE, Gathers, Held, Step, UnitResult
 
 
-def second_pass(job: Job, steps: Sequence[Step], receipts: Sequence[Receipt]) -> tuple[Receipt, ...]:
-    """Return the receipts after every gathering step has had its say, in the plan's order.
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """What the second pass came to: the receipts, what its steps tell the institution, and the memory of the line after it."""
+
+    receipts: tuple[Receipt, ...]
+    told: tuple[str, ...]
+    lineage: Lineage | None
+
+
+def second_pass(job: Job, steps: Sequence[Step], receipts: Sequence[Receipt], held: Held) -> Revised:
+    """Return what is left after every gathering step has had its say, in the plan's order.
 
     Raises:
+        BuildError: a step cannot do what it is there for.
         StepError: a step names a row that is not there or not kept.
         StoreError: a file could not be written.
     """
     current = list(receipts)
+    told: list[str] = []
     for number, step in enumerate(steps, 1):
         if not isinstance(step, Gathers):
             continue
-        taken = step.gather([_result(job, receipt) for receipt in current])
-        unknown = taken.keys() - {receipt.unit for receipt in current}
+        taken = step.gather([_result(job, receipt, number) for receipt in current], held)
+        held, told = replace(held, lineage=taken.lineage or held.lineage), [*told, *taken.told]
+        unknown = taken.rows.keys() - {receipt.unit for receipt in current}
         if unknown:
             raise StepError(
                 "a step names a shard that is not there", where=f"step {step.name}", found=str(min(unknown)), code="step-gather"
             )
-        current = [_without(job, receipt, _Removal(step.name, number, taken.get(receipt.unit, {}))) for receipt in current]
-    return tuple(current)
+        current = [_without(job, receipt, _Removal(step.name, number, taken.rows.get(receipt.unit, {}))) for receipt in current]
+    return Revised(tuple(current), tuple(told), held.lineage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +76,16 @@ def _tables(job: Job, receipt: Receipt) -> dict[str, Path]:
     return {name: job.work / f"{receipt.unit:05d}.{name}.parquet" for name in receipt.tables}
 
 
-def _result(job: Job, receipt: Receipt) -> UnitResult:
+def _result(job: Job, receipt: Receipt, number: int) -> UnitResult:
     tables = _tables(job, receipt)
+    own = {"notes": tables[notes_name(number)]} if notes_name(number) in tables else {}
+    shown = {name: path for name, path in tables.items() if not name.startswith("notes-")} | own
     status = np.zeros(receipt.rows, np.uint8)
     removed = table.read_whole(tables["removed"])
     first = _first(job, receipt)
     words = {"removed": REMOVED, "unscreenable": UNSCREENABLE}
     status[removed["position"].to_numpy() - first] = [words[word] for word in removed["status"].to_pylist()]
-    return UnitResult(receipt.unit, receipt.rows, status, tables)
+    return UnitResult(receipt.unit, receipt.rows, status, shown)
 
 
 def _first(job: Job, receipt: Receipt) -> int:

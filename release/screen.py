@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from itertools import repeat
 from pathlib import Path
@@ -31,14 +31,14 @@ from release.account import Judgement, Tally, add_up, judge
 from release.canary import canary_batch
 from release.errors import ScreeningError
 from release.fingerprint import CONVENTIONS, Fingerprinter, Fingerprints, Stored
-from release.ledger import Ledger, fingerprint_arrays
+from release.ledger import Ledger, NoteTables, fingerprint_arrays
 from release.lists import ListStore
 from release.lists.urls import host
 from release.plan import Plan
 from release.receipt import Receipt
 from release.rows import KeyedTree, group_roots, row_digests, tree_root
 from release.source import Source, SourceBatch, Unit
-from release.steps import Rows, Step, build_steps
+from release.steps import Notes, Rows, Step, build_steps
 from release.table import ShardWriter, WrittenShard
 
 BATCH_BYTES = 32 << 20
@@ -128,7 +128,8 @@ class Screening:
         """
         self_tests = self._self_test()
         with contextlib.ExitStack() as stack:
-            output = _Output(self.job, unit, self._conventions, self.links)
+            notes = {number: step for number, step in enumerate(self.steps, 1) if isinstance(step, Notes)}
+            output = _Output(self.job, unit, Ledger(self.job.work, f"{unit.index:05d}", self._conventions, self.links), notes)
             stack.callback(output.discard)
             tallies = [self._batch(batch, output, tick) for batch in self.job.source.read(unit, batch_bytes=BATCH_BYTES)]
             done = output.close(add_up(tallies) if tallies else (), self_tests)
@@ -160,6 +161,7 @@ class Screening:
         digests = row_digests(batch.batch, known_digests(rows.fingerprints, batch.batch.schema, self._columns.image))
         judgement = judge(self.steps, rows)
         output.append(batch, digests, judgement, lambda chosen: self._columns_of(rows, chosen))
+        output.notes.append(rows)
         tick(rows.n)
         return judgement.tallies
 
@@ -175,13 +177,14 @@ class Screening:
 class _Output:
     """What one shard writes: its data file and its private tables."""
 
-    def __init__(self, job: Job, unit: Unit, conventions: Sequence[str], links: Sequence[str]) -> None:
+    def __init__(self, job: Job, unit: Unit, ledger: Ledger, notes: Mapping[int, Notes]) -> None:
         self._job, self._unit = job, unit
         self._offset = sum(other.rows for other in job.source.units[: unit.index])
         self._name = job.shard_name(unit)
         store.make_folder(job.work / "tree" / "data")
         self._data = ShardWriter(job.work / "tree" / self._name, job.source.schema, job.plan.build.row_group_rows, job.source.features)
-        self._ledger = Ledger(job.work, f"{unit.index:05d}", conventions, links)
+        self._ledger = ledger
+        self.notes = NoteTables(job.work, f"{unit.index:05d}", notes, unit.split)
         self._digests: list[npt.NDArray[np.uint8]] = []
         self._steps: list[npt.NDArray[np.int16]] = []
 
@@ -223,13 +226,14 @@ class _Output:
             shard=shard_entry(self._name, self._unit.split, self._data.close(), digests[steps == 0], self._job.plan.build.row_group_rows),
             tallies=tallies,
             self_tests=self_tests,
-            tables=self._ledger.close(),
+            tables=self._ledger.close() | self.notes.close(),
         )
 
     def discard(self) -> None:
         """Leave nothing behind."""
         self._data.discard()
         self._ledger.discard()
+        self.notes.discard()
 
 
 def _whole(tests: Sequence[SelfTest]) -> SelfTest:

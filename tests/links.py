@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from project import Answer, Project, in_process, make, row
+from project import TODAY, Answer, Project, in_process, make, row
 
 PLAN = """\
 [release]
@@ -76,18 +76,40 @@ def texts(candidate: Path, column: str = "caption") -> list[str]:
 
 def audit(made: Project, candidate: Path, number: int = 1) -> tuple[Answer, dict[str, dict[str, str]]]:
     """Let an auditor with its own list of one other link audit a candidate; return the answer and the claims."""
-    keys = made.folder / "keys"
-    own = made.folder / f"own-{number}"
-    if not own.exists():
-        listed = made.folder / "own.txt"
-        listed.write_text("https://elsewhere.example.net/1\n")
-        answer = in_process("lists", "import", listed, "--name", "own", "--type", "url", "--vintage", "2026-01-01", "--store", own)
-        assert answer.code == 0, answer.text
-    named = ("--key", keys / f"auditor-{number}.pem", "--identity", keys / f"auditor-{number}.age", "--trust", made.folder / "trust.json")
     out = made.folder / f"out-{number}"
-    answer = in_process("audit", candidate, *named, "--lists", own, "--out", out, "--format", "json")
+    answer = in_process("audit", candidate, *_auditor(made, number), "--lists", _own(made, number), "--out", out, "--format", "json")
     reports = sorted(out.glob("reports/*.json"))
     assert reports, answer.text
     bundle = json.loads(reports[-1].read_bytes())
     predicate = json.loads(base64.b64decode(bundle["dsseEnvelope"]["payload"]))["predicate"]
     return answer, {claim["claim"]: claim for claim in predicate["claims"]}
+
+
+def _auditor(made: Project, number: int) -> tuple[object, ...]:
+    keys = made.folder / "keys"
+    trust = made.folder / "trust.json"
+    return "--key", keys / f"auditor-{number}.pem", "--identity", keys / f"auditor-{number}.age", "--trust", trust
+
+
+def _own(made: Project, number: int) -> Path:
+    """Return an auditor's own lists: one link of somewhere else."""
+    own, listed = made.folder / f"own-{number}", made.folder / "own.txt"
+    listed.write_text("https://elsewhere.example.net/1\n")
+    if not own.exists() or "own" not in {path.name for path in own.iterdir()}:
+        words = ("--name", "own", "--type", "url", "--vintage", TODAY.isoformat(), "--store", own)
+        answer = in_process("lists", "import", listed, *words)
+        assert answer.code == 0, answer.text
+    return own
+
+
+def publish(made: Project, candidate: Path, destination: Path) -> None:
+    """Let both auditors pass a candidate, and publish it."""
+    for number in (1, 2):
+        answer = in_process("audit", candidate, *_auditor(made, number), "--lists", _own(made, number))
+        assert answer.code == 0, answer.text
+    command = ("publish", candidate, "--to", destination, "--plan", made.plan)
+    assert in_process(*command).code == 5
+    for number in (1, 2):
+        assert in_process("audit", candidate, *_auditor(made, number), "--cosign").code == 0
+    answer = in_process(*command)
+    assert answer.code == 0, answer.text

@@ -16,6 +16,7 @@ from release.steps.near_hash import Parameters as Pixels
 from release.steps.photodna import Parameters as PhotoDna
 from release.steps.separate import Parameters as Sides
 from release.steps.text import Parameters as Captions
+from release.steps.thin import Parameters as Cells
 from release.steps.url import Parameters as Links
 
 
@@ -30,7 +31,7 @@ class Looked:
 def looked_at(step: FilterStep) -> Looked:
     """Return what a step of its kind and parameters looks at; of a kind that this program does not know, what is attested."""
     match _parsed(step):
-        case Digests(on="declared") | Links() | PhotoDna() | Score() | Sides() | Captions():
+        case Digests(on="declared") | Links() | PhotoDna() | Score() | Sides() | Captions() | Cells():
             return Looked("declared")
         case Digests():
             return Looked("stored")

@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from audit_logs.manifest import Manifest
-from release import store
+from release import lineage, store
 from release.account import Tally, add_up
 from release.build.candidate import Keys, Screened, assemble
 from release.build.existing import existing
 from release.build.inputs import inputs, remember
+from release.build.line import released_digests
 from release.build.places import check_out
-from release.build.prepare import Prepared, Request, context, prepare, unmet
+from release.build.prepare import Request, context, prepare, unmet
 from release.errors import BuildError
 from release.receipt import Receipt
 from release.revise import second_pass
 from release.run import LocalEngine
 from release.screen import Job
+from release.steps import Held
 
 __all__ = ["Built", "Progress", "Request", "build"]
 
@@ -49,6 +51,7 @@ class Built:
         unscreenable: rows set aside, by reason; a build that finds its candidate done knows only how many, the reasons are sealed.
         warnings: what will keep it from being published, in words.
         again: the candidate was there already and nothing was done.
+        told: what steps of the second pass tell the institution, and nobody else.
     """
 
     folder: Path
@@ -57,6 +60,7 @@ class Built:
     unscreenable: Mapping[str, int]
     warnings: tuple[str, ...]
     again: bool
+    told: tuple[str, ...] = ()
 
 
 def quiet(_: int) -> AbstractContextManager[Tick]:
@@ -99,20 +103,25 @@ def build(request: Request, *, clock: Clock = now_utc, progress: Progress = quie
         with progress(sum(unit.rows for unit in units)) as tick:
             done = LocalEngine(request.workers).run(job, units, tick)
             receipts: Sequence[Receipt] = sorted(done, key=lambda receipt: receipt.unit)
-        receipts = second_pass(job, prepared.steps, receipts)
-        screened = Screened(receipts, add_up([receipt.tallies for receipt in receipts]), started, clock())
-        manifest = _assembled(prepared, screened, keys, work)
+        with _final(work):
+            revised = second_pass(job, prepared.steps, receipts, Held(prepared.lineage, lambda: released_digests(prepared.line)))
+            tallies = add_up([receipt.tallies for receipt in revised.receipts])
+            screened = Screened(revised.receipts, tallies, started, clock())
+            manifest = assemble(prepared, screened, keys, work)
+        if revised.lineage is not None:  # before the candidate is shown: a row that hides others must never come back
+            lineage.write(prepared.plan.keys.line, revised.lineage)
         remember(request.out, inputs(prepared, manifest.digest, work / "tree"))
         store.place_folder(work / "tree", request.out)
         shutil.rmtree(work)
     removed = {step.name: tally.removed for step, tally in zip(prepared.steps, screened.tallies, strict=True)}
-    return Built(request.out, manifest, removed, _by_reason(screened.tallies), warnings, again=False)
+    return Built(request.out, manifest, removed, _by_reason(screened.tallies), warnings, again=False, told=revised.told)
 
 
-def _assembled(prepared: Prepared, screened: Screened, keys: Keys, work: Path) -> Manifest:
-    """Assemble the candidate; a refusal that no other run of this build can escape takes the work folder with it, keys and ledger."""
+@contextmanager
+def _final(work: Path) -> Iterator[None]:
+    """A refusal that no other run of this build can escape takes the work folder with it, keys and ledger."""
     try:
-        return assemble(prepared, screened, keys, work)
+        yield
     except BuildError as error:
         if error.code in FINAL:
             shutil.rmtree(work)

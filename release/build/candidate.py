@@ -109,7 +109,8 @@ def _pin(prepared: Prepared, screened: Screened) -> SourcePin:
 
 
 def _check_hiding(prepared: Prepared, screened: Screened, work: Path, missing: int) -> None:
-    by_lists = sum(tally.removed for step, tally in zip(prepared.steps, screened.tallies, strict=True) if step.lists)
+    pairs = zip(prepared.steps, screened.tallies, strict=True)
+    by_lists = sum(tally.removed if step.lists else sum(tally.by_list.values()) for step, tally in pairs)
     if prepared.plan.source.parent == "public":
         check_hiding(missing, by_lists, "the public parent")
     if prepared.line.last is None:
@@ -119,7 +120,8 @@ def _check_hiding(prepared: Prepared, screened: Screened, work: Path, missing: i
     for receipt in screened.receipts:
         positions = table.read_whole(work / f"{receipt.unit:05d}.positions.parquet")
         removed = table.read_whole(work / f"{receipt.unit:05d}.removed.parquet")
-        hits = pc.and_(pc.equal(removed["status"], "removed"), pc.is_in(removed["step"], pa.array(list_steps, pa.int32())))
+        named = pc.or_(pc.is_in(removed["step"], pa.array(list_steps, pa.int32())), pc.not_equal(removed["list"], ""))
+        hits = pc.and_(pc.equal(removed["status"], "removed"), named)
         first = sum(other.rows for other in screened.receipts if other.unit < receipt.unit)
         kept.append(positions["digest"].filter(positions["kept"]))
         listed.append(positions["digest"].take(pc.subtract(removed["position"].filter(hits), first)))

@@ -38,6 +38,7 @@ _KINDS = {
     "classifier": "a score, and takes rows at or beyond a threshold",
     "separate": "a score for depictions of minors and one for adult sexual content, each with a threshold",
     "text": "captions with the terms and expressions of a confidential list, after both are brought to one form",
+    "thin": "nothing: it draws rows so that those which a list took are hidden among them,",
     "url": "web addresses and host names after canonicalisation, found only where they are equal",
 }
 
@@ -129,6 +130,10 @@ def _removed(facts: Facts) -> Iterator[str]:
         if step.override:
             yield ""
             yield f"Step {words(step.name)} removed more rows than the plan's cap. The publisher went on for this reason: {words(step.override)}"
+    for step in facts.steps:
+        if step.kind == "thin":
+            yield ""
+            yield f"Step {words(step.name)} removed {_count(step.removed, 'row')} to hide others among them. They say nothing of what they show."
     if facts.separation is not None:
         yield ""
         yield f"Separation of depictions of minors from adult sexual content: {SEPARATIONS[facts.separation]}."

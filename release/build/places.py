@@ -65,7 +65,7 @@ def check_places(plan: Plan, out: Path) -> None:
 
 
 def _keys(plan: Plan) -> tuple[tuple[str, Path], ...]:
-    return ("institution", plan.keys.institution), ("log", plan.keys.log)
+    return ("institution", plan.keys.institution), ("log", plan.keys.log), ("line", plan.keys.line)
 
 
 def _check_outside(path: Path, apart: dict[str, Path]) -> None:

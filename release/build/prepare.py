@@ -15,16 +15,18 @@ from audit_logs.manifest import SourcePin
 from audit_logs.note import LOG_KEY
 from audit_logs.statement import ListUse
 from audit_logs.trust import Trust
-from release import signers
+from release import lineage, signers
 from release.build.caps import check_overrides
 from release.build.line import Line, open_line
 from release.build.places import check_places
 from release.errors import BuildError, StepError
+from release.lineage import Lineage
 from release.lists import ListStore
 from release.plan import Plan, load
 from release.source import Source, open_source
 from release.steps import Looks, Step, build_steps, kinds
 from release.steps.separate import Separate, Side
+from release.steps.thin import KIND as THIN
 from release.tool import this_tool
 
 NO_ROOT = "0" * 64
@@ -64,6 +66,7 @@ class Prepared:
     steps: tuple[Step, ...]
     line: Line
     overrides: Mapping[str, str]
+    lineage: Lineage | None
 
     @property
     def pin(self) -> SourcePin:
@@ -102,7 +105,27 @@ def prepare(request: Request, now: datetime) -> Prepared:
     for step in steps:
         if isinstance(step, Looks):
             step.check(source.schema)
-    return Prepared(plan, trust, trust_bytes, institution, log, source, steps, line, request.overrides)
+    return Prepared(plan, trust, trust_bytes, institution, log, source, steps, line, request.overrides, _lineage(plan, steps, line))
+
+
+def _lineage(plan: Plan, steps: Sequence[Step], line: Line) -> Lineage | None:
+    """Return the memory of the line where a step needs it; a line without any version gets a new one.
+
+    Raises:
+        BuildError: the line has versions, and their memory is not there.
+    """
+    if all(step.kind != THIN for step in steps):
+        return None
+    found = lineage.read(plan.keys.line)
+    if found is None and line.last is not None:
+        raise BuildError(
+            "the memory of the dataset line is not there",
+            where=str(plan.keys.line),
+            expected="the file that the line's first build wrote",
+            next_step="bring it back from a copy: without it, rows that hide others would return and give them away",
+            code="lineage",
+        )
+    return found or Lineage.new()
 
 
 def separation(steps: Sequence[Step]) -> Side | None:

@@ -91,6 +91,7 @@ def _in_words(built: Built) -> str:
         *(f"  unscreenable  {count:>12,}  {reason}" for reason, count in built.unscreenable.items()),
         f"  kept          {manifest.rows:>12,}",
         f"  root          {manifest.root}",
+        *(f"  {line}" for line in built.told),
         "Next: give the folder to your auditors (`release audit`), then `release publish`.",
     ]
     return "\n".join(lines)

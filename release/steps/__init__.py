@@ -9,12 +9,28 @@ from importlib.metadata import EntryPoint, entry_points
 from release.errors import StepError
 from release.lists import ListStore
 from release.plan import Plan
-from release.steps.base import KEPT, REMOVED, UNSCREENABLE, Gathers, Looks, Rows, Step, StepFactory, UnitResult, Verdicts
+from release.steps.base import (
+    KEPT,
+    REMOVED,
+    UNSCREENABLE,
+    Gathers,
+    Held,
+    Looks,
+    Notes,
+    Rows,
+    Step,
+    StepFactory,
+    Taken,
+    UnitResult,
+    Verdicts,
+)
 from release.steps.classifier import ClassifierKind
 from release.steps.exact_hash import ExactHashKind
 from release.steps.near_hash import NearHashKind
 from release.steps.separate import SeparateKind
 from release.steps.text import TextKind
+from release.steps.thin import KIND as THIN
+from release.steps.thin import ThinKind
 from release.steps.url import UrlKind
 
 __all__ = [
@@ -22,10 +38,13 @@ __all__ = [
     "REMOVED",
     "UNSCREENABLE",
     "Gathers",
+    "Held",
     "Looks",
+    "Notes",
     "Rows",
     "Step",
     "StepFactory",
+    "Taken",
     "UnitResult",
     "Verdicts",
     "build_steps",
@@ -33,7 +52,7 @@ __all__ = [
 ]
 
 GROUP = "release.steps"
-BUILT_IN: tuple[StepFactory, ...] = (ExactHashKind(), NearHashKind(), UrlKind(), ClassifierKind(), SeparateKind(), TextKind())
+BUILT_IN: tuple[StepFactory, ...] = (ExactHashKind(), NearHashKind(), UrlKind(), ClassifierKind(), SeparateKind(), TextKind(), ThinKind())
 
 
 def kinds() -> Mapping[str, StepFactory]:
@@ -70,11 +89,11 @@ def build_steps(plan: Plan, store: ListStore, today: date | None = None) -> tupl
             if today is not None:
                 used.check_age(today, plan.lists.max_age_days)
         step = factories[step_plan.kind].build(step_plan, lists, plan.columns)
-        if steps and isinstance(steps[-1], Gathers) and not isinstance(step, Gathers):
+        if steps and ((isinstance(steps[-1], Gathers) and not isinstance(step, Gathers)) or steps[-1].kind == THIN):
             raise StepError(
                 "a step that gathers comes last, so that no later step screens what it takes",
                 where=f"step {steps[-1].name}",
-                expected="no other kind of step after it",
+                expected="no other kind of step after it, and after thin none at all",
                 found=f"step {step.name}",
                 code="step-gather",
             )

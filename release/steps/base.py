@@ -9,7 +9,7 @@ all shards before it can judge has a second pass; its shape is `Gathers`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar, runtime_checkable
@@ -21,6 +21,7 @@ import pyarrow as pa
 from audit_logs.statement import SelfTest
 from release.errors import StepError
 from release.fingerprint import Fingerprints
+from release.lineage import Digests, Lineage
 from release.lists import StoredList
 from release.plan import Columns, StepKind, StepParameters, StepPlan
 
@@ -147,6 +148,18 @@ class Looks(Protocol):
         """
 
 
+@runtime_checkable
+class Notes(Protocol):
+    """A gathering step that has to remember something of every row of the source, as it will see no column later."""
+
+    @property
+    def note_schema(self) -> pa.Schema:
+        """The columns of what it remembers; none of them holds a picture or a text."""
+
+    def note(self, rows: Rows, split: str) -> pa.RecordBatch:
+        """Return what it remembers of the rows of a batch, all of them, in order. `split`: theirs."""
+
+
 @dataclass(frozen=True, slots=True)
 class UnitResult:
     """What the first pass left of one source shard; the tables are private and hold no image.
@@ -155,7 +168,8 @@ class UnitResult:
         unit: index of the shard.
         rows: its number of source rows.
         status: (rows,) uint8.
-        tables: the shard's private tables (fingerprints of kept rows, the ledger of the others) by name.
+        tables: the shard's private tables by name: positions, fingerprints of kept rows, the ledger of the others, and as `notes`
+            what the step itself remembered.
     """
 
     unit: int
@@ -164,12 +178,44 @@ class UnitResult:
     tables: Mapping[str, Path]
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a build holds beside the shards.
+
+    Attributes:
+        lineage: the private memory of the dataset line, or None where there is none.
+        released: called, it yields the row digests of the line's last release, (n, 32) uint8 at a time; nothing without one.
+    """
+
+    lineage: Lineage | None = None
+    released: Callable[[], Iterator[Digests]] = lambda: iter(())
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a gathering step takes.
+
+    Attributes:
+        rows: by shard the positions of rows to remove, each with the name of the list or rule that asks for it; "" where no list does.
+        told: what the institution may read of it on its own screen: nothing of single rows, lists or places.
+        lineage: the memory of the line after this build, or None where it stays as it was.
+    """
+
+    rows: Mapping[int, Mapping[int, str]]
+    told: tuple[str, ...] = ()
+    lineage: Lineage | None = None
+
+
 @runtime_checkable
 class Gathers(Protocol):
-    """A step with a second pass, over the fingerprints of all shards, never over images."""
+    """A step with a second pass, over what the first one left of all shards, never over images."""
 
-    def gather(self, results: Sequence[UnitResult]) -> Mapping[int, Mapping[int, str]]:
-        """Return by shard the positions of rows to remove, each with the name of the list or rule that asks for it."""
+    def gather(self, results: Sequence[UnitResult], held: Held) -> Taken:
+        """Return the rows to remove.
+
+        Raises:
+            BuildError: it cannot do what it is there for; nothing may be signed.
+        """
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from release.revise import second_pass
 from release.rows import dataset_root, row_digests, tree_root
 from release.screen import Job, Screening
 from release.source import SourceBatch, Unit
-from release.steps import Rows, UnitResult, Verdicts
+from release.steps import Held, Rows, Taken, UnitResult, Verdicts
 
 SCHEMA = pa.schema([("text", pa.string())])
 
@@ -78,10 +78,23 @@ class Seeing(Plain):
         """Let every row pass."""
         return Verdicts(np.zeros(rows.n, np.uint8), [""] * rows.n, [""] * rows.n, {})
 
-    def gather(self, results: Sequence[UnitResult]) -> Mapping[int, Mapping[int, str]]:
+    def gather(self, results: Sequence[UnitResult], held: Held) -> Taken:  # noqa: ARG002  (the protocol's)
         """Remember what is shown, and name rows."""
         self.seen = [result.status.tolist() for result in results]
-        return self.taken
+        self.notes = [table.read_whole(result.tables["notes"])["text"].to_pylist() for result in results if "notes" in result.tables]
+        return Taken(self.taken, told=(f"{self.name} was here",))
+
+
+class Remembering(Seeing):
+    """A step that remembers a column, for later."""
+
+    name = "remembering"
+    note_schema = SCHEMA
+
+    def note(self, rows: Rows, split: str) -> pa.RecordBatch:
+        """Remember texts."""
+        assert split == "train"
+        return rows.batch
 
 
 @pytest.fixture
@@ -118,7 +131,7 @@ def released(job: Job, receipt: Receipt) -> list[str]:
 def test_rows_move_from_the_kept_to_the_removed_side(screened: Any) -> None:
     """After the second pass data, tables, counts and roots are those of a build in which the row had been removed at once."""
     job, steps, receipts = screened(Seeing({1: {0: "a-rule", 3: "a-rule"}}))
-    first, second = second_pass(job, steps, receipts)
+    first, second = second_pass(job, steps, receipts, Held()).receipts
     assert first == receipts[0]
     assert released(job, second) == ["1-2"]
     tallies = add_up([first.tallies, second.tallies])
@@ -141,7 +154,7 @@ def test_a_step_sees_what_is_left_and_the_next_one_sees_less(screened: Any) -> N
     """Each gathering step is shown the statuses after the one before it."""
     one, two = Seeing({0: {0: "x"}}), Seeing({0: {2: "y"}})
     job, steps, receipts = screened(one, two)
-    first, _ = second_pass(job, steps, receipts)
+    first, _ = second_pass(job, steps, receipts, Held()).receipts
     assert one.seen[0] == [0, 1, 0, 0, 0]
     assert two.seen[0] == [1, 1, 0, 0, 0]
     assert released(job, first) == ["0-3", "0-4"]
@@ -152,7 +165,7 @@ def test_an_interrupted_second_pass_screens_its_shards_anew(screened: Any) -> No
     """A shard that was touched has no receipt any more, so the next run does not take it for finished."""
     job, steps, receipts = screened(Seeing({0: {0: "x"}}))
     assert job.finished(job.source.units[0]) == receipts[0]
-    second_pass(job, steps, receipts)
+    second_pass(job, steps, receipts, Held())
     assert job.finished(job.source.units[0]) is None
     assert job.finished(job.source.units[1]) == receipts[1]
 
@@ -162,13 +175,25 @@ def test_a_step_cannot_take_what_is_not_kept(screened: Any, taken: dict[int, dic
     """A gathering step that names a removed row, a row beyond the shard or an unknown shard stops the build."""
     job, steps, receipts = screened(Seeing(taken))
     with pytest.raises(StepError, match="names a"):
-        second_pass(job, steps, receipts)
+        second_pass(job, steps, receipts, Held())
 
 
 def test_roots_of_the_whole_follow(screened: Any) -> None:
     """The release root is that of the rows that are left."""
     job, steps, receipts = screened(Seeing({0: {0: "x"}}))
-    done = second_pass(job, steps, receipts)
+    done = second_pass(job, steps, receipts, Held()).receipts
     texts = [released(job, receipt) for receipt in done]
     roots = [(tree_root(row_digests(pa.record_batch([pa.array(part)], schema=SCHEMA))), len(part)) for part in texts]
     assert dataset_root(roots) == dataset_root([(bytes.fromhex(receipt.shard.root), receipt.shard.rows) for receipt in done])
+
+
+def test_a_step_sees_what_it_remembered_of_every_row_and_nobody_elses(screened: Any) -> None:
+    """Notes are private tables of their own: of all source rows, also of those that a step before took."""
+    seeing, remembering = Seeing({}), Remembering({1: {0: "x"}})
+    job, steps, receipts = screened(seeing, remembering)
+    revised = second_pass(job, steps, receipts, Held())
+    assert remembering.notes == [["0-0", "0-1", "0-2", "0-3", "0-4"], ["1-0", "1-1", "1-2", "1-3"]]
+    assert seeing.notes == []
+    assert revised.told == ("seeing was here", "remembering was here")
+    assert (job.work / "00000.notes-3.parquet").stat().st_mode & 0o777 == 0o600
+    assert job.finished(job.source.units[0]) == receipts[0]
