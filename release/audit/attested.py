@@ -13,6 +13,7 @@ from release.steps.base import Covers
 from release.steps.classifier import Parameters as Score
 from release.steps.exact_hash import Parameters as Digests
 from release.steps.near_hash import Parameters as Pixels
+from release.steps.neighbours import Parameters as Near
 from release.steps.photodna import Parameters as PhotoDna
 from release.steps.separate import Parameters as Sides
 from release.steps.text import Parameters as Captions
@@ -37,6 +38,8 @@ def looked_at(step: FilterStep) -> Looked:
             return Looked("stored")
         case Pixels(conventions=conventions):
             return Looked("pixels", conventions)
+        case Near(pdq=radius, conventions=conventions):
+            return Looked("declared" if radius is None else "pixels", conventions)
     return Looked(step.covers, step.conventions)
 
 

@@ -38,6 +38,7 @@ _KINDS = {
     "classifier": "a score, and takes rows at or beyond a threshold",
     "separate": "a score for depictions of minors and one for adult sexual content, each with a threshold",
     "text": "captions with the terms and expressions of a confidential list, after both are brought to one form",
+    "neighbours": "kept rows with removed ones, by perceptual hashes or by vectors that came with the source,",
     "thin": "nothing: it draws rows so that those which a list took are hidden among them,",
     "url": "web addresses and host names after canonicalisation, found only where they are equal",
 }

@@ -128,9 +128,8 @@ def url_digest(digest: str, text: str) -> bytes:
 @cache
 def reserved(kind: str) -> Entries:
     """Return the entries that the self-test must find in every index of this type, (k, w) uint8."""
-    whole = {"pdq": canary.near_entries, PHOTODNA: canary.photodna_entries}
-    if kind in whole:
-        return whole[kind]()
+    if kind in ("pdq", PHOTODNA):
+        return canary.near_entries() if kind == "pdq" else canary.photodna_entries()
     if kind == VIDEO_MD5:
         return np.zeros((0, WIDTHS[kind]), np.uint8)  # no step matches these, so no self-test needs any
     if kind in phrases.PHRASES:

@@ -27,6 +27,7 @@ from release.steps.base import (
 from release.steps.classifier import ClassifierKind
 from release.steps.exact_hash import ExactHashKind
 from release.steps.near_hash import NearHashKind
+from release.steps.neighbours import NeighboursKind
 from release.steps.separate import SeparateKind
 from release.steps.text import TextKind
 from release.steps.thin import KIND as THIN
@@ -52,7 +53,16 @@ __all__ = [
 ]
 
 GROUP = "release.steps"
-BUILT_IN: tuple[StepFactory, ...] = (ExactHashKind(), NearHashKind(), UrlKind(), ClassifierKind(), SeparateKind(), TextKind(), ThinKind())
+BUILT_IN: tuple[StepFactory, ...] = (
+    ExactHashKind(),
+    NearHashKind(),
+    UrlKind(),
+    ClassifierKind(),
+    SeparateKind(),
+    TextKind(),
+    NeighboursKind(),
+    ThinKind(),
+)
 
 
 def kinds() -> Mapping[str, StepFactory]:

@@ -1,0 +1,124 @@
+"""Builds that take the neighbours of what was removed: by hashes, by vectors, and never more than one row may drag."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from links import EXACT, attested, audit, project, texts, write_plan
+from project import EXACT as FILES
+from project import KNOWN_FILE, KNOWN_LINK, Project, Row, Wanted, encoded, make, picture, row, rows
+from scoring import again, opened, read, rows_of
+
+from release.errors import PlanError
+from release.fingerprint import pdq
+from release.steps import UNSCREENABLE
+
+VECTORS = '[[step]]\nname = "near"\nkind = "neighbours"\n{more}embedding = {{ column = "v", length = 2, distance = 0.1 }}\n'
+UNSAFE = '[[step]]\nname = "unsafe"\nkind = "classifier"\ncolumn = "punsafe"\nthreshold = 0.8\n'
+PIXELS = '[[step]]\nname = "near"\nkind = "neighbours"\npdq = {radius}\nconventions = ["full"]\n'
+
+
+def turned(degrees: float) -> list[float]:
+    """Return a vector of length 3 at an angle."""
+    return [3 * math.cos(math.radians(degrees)), 3 * math.sin(math.radians(degrees))]
+
+
+@pytest.fixture
+def circle(tmp_path: Path) -> Project:
+    """Return a project of 72 rows, five degrees apart; the row at 50 degrees is listed, that at 200 scores high."""
+    urls = [f"https://pictures.example.org/all/{i}" for i in range(72)]
+    urls[10] = row(KNOWN_LINK).url
+    scores = [0.9 if i == 40 else 0.1 for i in range(72)]
+    vectors = pa.array([turned(5 * i) for i in range(72)], pa.list_(pa.float32()))
+    return project(tmp_path / "project", {"url": urls, "punsafe": scores, "v": vectors}, "")
+
+
+def test_rows_near_a_removed_one_go_wherever_they_lie(circle: Project, tmp_path: Path) -> None:
+    """A cosine distance of 0.1 is 25.8 degrees to either side, across shards; the attestation counts them, and the card says why."""
+    write_plan(circle, EXACT + UNSAFE + VECTORS.format(more=""), shard_rows=16)
+    out = tmp_path / "candidate"
+    answer = circle.build_here(out)
+    assert answer.code == 0, answer.text
+    gone = {*range(5, 16), *range(35, 46)}
+    assert texts(out) == [f"view {i}" for i in range(72) if i not in gone]
+    step = attested(out)[2]
+    assert (step["removed"], step["coverage"], step["covers"]) == (20, {"vector": 70}, "declared")
+    assert step["parameters"]["embedding"] == {"column": "v", "length": 2, "distance": "0.1"}
+    audited, claims = audit(circle, out)
+    assert audited.code == 0, audited.text
+    assert claims["counts"]["result"] == "confirmed"
+    assert claims["filters"]["result"] == "not-checkable"
+
+
+def test_only_listed_rows_may_have_neighbours(circle: Project, tmp_path: Path) -> None:
+    """With `of = "listed"` the neighbours of what a score took stay."""
+    write_plan(circle, EXACT + UNSAFE + VECTORS.format(more='of = "listed"\n'))
+    out = tmp_path / "candidate"
+    assert circle.build_here(out).code == 0
+    assert texts(out) == [f"view {i}" for i in range(72) if i not in {*range(5, 16), 40}]
+
+
+def test_one_row_drags_no_more_than_the_plan_says(circle: Project, tmp_path: Path) -> None:
+    """Ten neighbours are one too many for nine: nothing is signed."""
+    write_plan(circle, EXACT + VECTORS.format(more="drag = 9\n"))
+    answer = circle.build_here(tmp_path / "candidate")
+    assert (answer.code, "[cap]" in answer.err, (tmp_path / "candidate").exists()) == (1, True, False)
+    write_plan(circle, EXACT + VECTORS.format(more="drag = 10\n"))
+    assert circle.build_here(tmp_path / "candidate").code == 0
+
+
+def test_neighbours_of_a_hit_have_to_hide_as_the_hit_does(circle: Project, tmp_path: Path) -> None:
+    """A public parent would show them: they count as taken because of a list."""
+    write_plan(circle, EXACT + VECTORS.format(more=""), parent="public")
+    answer = circle.build_here(tmp_path / "candidate")
+    assert (answer.code, "[hit-list]" in answer.err) == (1, True)
+
+
+def test_pictures_near_a_removed_picture_go(tmp_path: Path) -> None:
+    """A darker, mirrored copy of a listed file that no exact hash finds lies near it; the list knows nothing of the copy."""
+    shown = picture(KNOWN_FILE)
+    copy = shown.point(lambda value: value * 0.8).transpose(0)
+    codes = [pdq.conventions(np.asarray(one), ("full",))["full"][0] for one in (shown, copy)]
+    distance = int(np.bitwise_count(codes[0][0] ^ codes[1]).sum(axis=1).min())
+    assert distance <= 60
+    source = [*rows(), Row(encoded(copy, quality=80), "A copy", "https://pictures.example.org/copy")]
+    made = make(tmp_path / "project", source, Wanted(steps=(FILES, PIXELS.format(radius=64))))
+    out = tmp_path / "candidate"
+    answer = made.build_here(out)
+    assert answer.code == 0, answer.text
+    assert "A copy" not in texts(out)
+    assert len(texts(out)) == len(source) - 2
+    assert attested(out)[1]["conventions"] == ["full"]
+    made.write_plan(Wanted(steps=(FILES, PIXELS.format(radius=0))))
+    assert made.build_here(tmp_path / "other").code == 0
+    assert "A copy" in texts(tmp_path / "other")
+
+
+def test_a_row_without_a_vector_is_unscreenable(tmp_path: Path) -> None:
+    """Null, another length, zeros and numbers that are not finite have no direction."""
+    step = opened(tmp_path, 'kind = "neighbours"\nembedding = { column = "v", length = 2, distance = 0.1 }\n')
+    vectors = [[1, 2], None, [1], [0, 0], [1, float("nan")], [None, 1]]
+    found = step.screen(rows_of(v=pa.array(vectors, pa.list_(pa.float64()))), np.ones(6, np.bool_))
+    assert found.status.tolist() == [0, *[UNSCREENABLE] * 5]
+    assert found.reason[1:] == ["no-vector", *["bad-vector"] * 4]
+    assert again("neighbours", step.parameters.canonical())[1] == []
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ("", "pdq, embedding or both"),
+        ("pdq = 65\n", "from 0 to 64"),
+        ('embedding = { column = "v", length = 2, distance = 2.5 }\n', "from 0 to 2"),
+        ('embedding = { column = "v", distance = 0.5 }\n', "how many numbers"),
+        ('pdq = 3\nof = "all"\n', "one of removed, listed"),
+    ],
+)
+def test_what_a_plan_cannot_say_of_neighbours(tmp_path: Path, step: str, told: str) -> None:
+    """Each fault names its key and what may stand there."""
+    with pytest.raises(PlanError, match=told):
+        read(tmp_path, 'kind = "neighbours"\n' + step)
