@@ -17,7 +17,11 @@ from audit_logs import canonical
 from release.errors import Fault, PlanError
 from release.sections import Pattern, Range, Section, line_numbers, nearest, shown, with_line
 
-FORMATS = ("auto", "parquet", "imagefolder")
+LINKS = "links"
+FORMATS = ("auto", "parquet", "imagefolder", LINKS)
+LINK_COLUMNS = {"url": "URL", "text": "TEXT"}  # the names that tables of links and captions have used since LAION-400M
+GROUP_ROWS, SHARD_ROWS = 128, 4096
+LINK_GROUP_ROWS, LINK_SHARD_ROWS = 8192, 262_144  # rows without images are small
 PARENTS = ("public", "private")
 DECLARED_TYPES = ("md5", "photodna", "sha1", "sha256")
 LARGEST_PLAN = 1 << 20
@@ -255,14 +259,15 @@ def _plan(root: Section, path: Path, kinds: Mapping[str, StepKind]) -> Plan:
     folder = path.parent
     release, source = root.section("release", required=True), root.section("source", required=True)
     lists, keys, audit = root.section("lists"), root.section("keys"), root.section("audit")
+    spec = _source(source, folder)
     plan = Plan(
         path=path,
         folder=folder,
         name=release.text("name", pattern=NAME),
         version=release.text("version", pattern=VERSION),
         license=release.text("license"),
-        columns=_columns(source.section("columns")),
-        source=_source(source, folder),
+        columns=_columns(source.section("columns"), spec.format),
+        source=spec,
         lists=ListsSpec(folder / lists.text("store", "lists"), _days(lists.text("max_age", "90d", AGE))),
         steps=_steps(root, kinds, folder),
         keys=KeysSpec(
@@ -271,7 +276,7 @@ def _plan(root: Section, path: Path, kinds: Mapping[str, StepKind]) -> Plan:
             line=folder / keys.text("line", "keys/line.key"),
         ),
         audit=AuditSpec(audit.integer("required", Range(1, 100), 1), folder / audit.text("trust", "trust.json")),
-        build=_build(root.section("build"), root.section("limits")),
+        build=_build(root.section("build"), root.section("limits"), links=spec.format == LINKS),
     )
     for section in (root, release, source, lists, keys, audit):
         section.close()
@@ -295,9 +300,13 @@ def _source(section: Section, folder: Path) -> SourceSpec:
     )
 
 
-def _columns(section: Section) -> Columns:
+def _columns(section: Section, form: str) -> Columns:
     declared_section = section.section("declared")
     roles = {role: section.optional_text(role) for role in ("image", "text", "url")}
+    if form == LINKS:
+        if roles["image"] is not None:
+            section.fault("image", f"no images in a source of format {LINKS}", shown(roles["image"]))
+        roles |= {role: roles[role] or name for role, name in LINK_COLUMNS.items()}
     declared = {kind: column for kind in DECLARED_TYPES if (column := declared_section.optional_text(kind)) is not None}
     named: dict[str, str] = {}
     for role, column in (*roles.items(), *((f"declared.{kind}", column) for kind, column in declared.items())):
@@ -345,10 +354,10 @@ def _caps(section: Section, lists: tuple[str, ...]) -> Caps:
     return Caps(step, caps)
 
 
-def _build(build: Section, limits: Section) -> BuildSpec:
+def _build(build: Section, limits: Section, *, links: bool) -> BuildSpec:
     spec = BuildSpec(
-        row_group_rows=build.integer("row_group_rows", Range(1, 1 << 20), 128),
-        shard_rows=build.integer("shard_rows", Range(1, 1 << 24), 4096),
+        row_group_rows=build.integer("row_group_rows", Range(1, 1 << 20), LINK_GROUP_ROWS if links else GROUP_ROWS),
+        shard_rows=build.integer("shard_rows", Range(1, 1 << 24), LINK_SHARD_ROWS if links else SHARD_ROWS),
         limits=Limits(
             pixels=limits.integer("pixels", Range(SELF_TEST_PIXELS, 1_000_000_000), Limits().pixels),
             frames=limits.integer("frames", Range(1, 10_000), Limits().frames),

@@ -45,7 +45,7 @@ license = "cc0-1.0"
 
 [source]
 path = "source"            # a folder of images, a Parquet file, a folder or glob of them; or: hub = "owner/name", revision = "<commit>"
-format = "auto"            # parquet | imagefolder | auto
+format = "auto"            # parquet | imagefolder | links | auto
 parent = "private"         # "public" if others hold the source: hits must then hide among other removals
 columns = {{ image = "image", text = "caption" }}    # also: url = "...", declared = {{ md5 = "..." }}
 

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from release.source.base import ImageColumn, Source, SourceBatch, Unit
-from release.source.opening import open_source
+from release.source.opening import look, open_source
 
-__all__ = ["ImageColumn", "Source", "SourceBatch", "Unit", "open_source"]
+__all__ = ["ImageColumn", "Source", "SourceBatch", "Unit", "look", "open_source"]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import glob
 from pathlib import Path, PurePath
 
+import pyarrow as pa
+
 from release.errors import SourceError
-from release.plan import Plan
+from release.plan import LINKS, Plan
 from release.source import imagefolder, parquet
 from release.source.base import Request, Source
 from release.source.files import IMAGES, has_ending
 from release.source.parquet import hidden
 
-FORMATS = ("parquet", "imagefolder")
+FORMATS = ("parquet", "imagefolder", LINKS)
 
 
 def open_source(plan: Plan) -> Source:
@@ -33,14 +35,28 @@ def open_source(plan: Plan) -> Source:
     return open_path(spec.path, spec.format, request)
 
 
+def look(plan: Plan) -> pa.Schema | None:
+    """Return the schema of a plan's source without reading its rows; None where it lies on the Hub, which is not asked.
+
+    Raises:
+        SourceError: see `open_source`.
+    """
+    spec, build = plan.source, plan.build
+    if spec.path is None:
+        return None
+    request = Request(plan.columns, spec.split, build.shard_rows, build.limits.bytes)
+    found = detect(spec.path) if spec.format == "auto" else spec.format
+    return parquet.look(spec.path, request) if found in ("parquet", LINKS) else open_path(spec.path, found, request).schema
+
+
 def open_path(path: Path, form: str, request: Request) -> Source:
-    """Open a source on this machine; `form` is `parquet`, `imagefolder` or `auto`.
+    """Open a source on this machine; `form` is `parquet`, `imagefolder`, `links` (Parquet without images) or `auto`.
 
     Raises:
         SourceError: see `open_source`.
     """
     found = detect(path) if form == "auto" else form
-    if found == "parquet":
+    if found in ("parquet", LINKS):
         return parquet.open_local(path, request)
     if found == "imagefolder":
         return imagefolder.open_folder(path, request)

@@ -314,6 +314,19 @@ def open_local(path: Path, request: Request) -> ParquetSource:
     return assemble(Origin("parquet"), where, files, request)
 
 
+def look(path: Path, request: Request) -> pa.Schema:
+    """Return the normalised schema of a Parquet file, a folder of them or a glob, from the footer of the first; nothing is hashed.
+
+    Raises:
+        SourceError: there is none, it cannot be read, or a column of the plan is missing.
+    """
+    folder, names = _find(path)
+    first, _ = in_reading_order(names, request, str(path))[0]
+    described = describe(folder / first, first)
+    check_columns(described.schema, described.features, request.columns, str(path))
+    return described.schema
+
+
 def assemble(origin: Origin, where: Files, files: Sequence[tuple[PinnedFile, Described]], request: Request) -> ParquetSource:
     """Return the source made of pinned files in reading order, with one schema, cut into units.
 

@@ -203,3 +203,16 @@ def test_a_plan_that_exhausts_the_parser_is_one_sentence(tmp_path: Path, text: s
     path.write_text(text, encoding="utf-8")
     with pytest.raises(PlanError, match="the file"):
         load(path, {})
+
+
+def test_a_plan_of_links_has_the_usual_columns_and_larger_shards(tmp_path: Path) -> None:
+    """Tables of links have used the names URL and TEXT since the first of them; a plan may name others, and no images."""
+    head = GOOD[: GOOD.index("[source]")]
+    step = '[[step]]\nname = "l"\nkind = "url"\nlists = ["l"]\n'
+    plan = read(tmp_path, head + '[source]\npath = "s"\nformat = "links"\ncolumns = { declared = { md5 = "md5" } }\n' + step)
+    assert (plan.columns.url, plan.columns.text, plan.columns.image) == ("URL", "TEXT", None)
+    assert (plan.build.row_group_rows, plan.build.shard_rows) == (8192, 262_144)
+    named = read(tmp_path, head + '[source]\npath = "s"\nformat = "links"\ncolumns = { url = "href" }\n' + step)
+    assert (named.columns.url, named.columns.text) == ("href", "TEXT")
+    found = faults(tmp_path, head + '[source]\npath = "s"\nformat = "links"\ncolumns = { image = "image" }\n' + step)
+    assert any("no images in a source of format links" in fault for fault in found)

@@ -26,7 +26,7 @@ def plan(folder: Path, source: Path | None, form: str = "auto", image: str = "im
         columns=Columns(image=image, text=None, url=None, declared={}),
         lists=ListsSpec(store=folder / "lists", max_age_days=None),
         steps=(),
-        keys=KeysSpec(institution=folder / "a", log=folder / "b"),
+        keys=KeysSpec(institution=folder / "a", log=folder / "b", line=folder / "c"),
         audit=AuditSpec(required=0, trust=folder / "trust.json"),
         build=BuildSpec(row_group_rows=2, shard_rows=4, limits=Limits(bytes=100)),
     )
