@@ -111,7 +111,10 @@ class Model:
         scores = [np.zeros(0, np.float32)]
         for start in range(0, len(vectors), BATCH):
             given = vectors[start : start + BATCH]
-            taken = np.asarray(self.session.run([self.taken], {self.given: given})[0])
+            try:
+                taken = np.asarray(self.session.run([self.taken], {self.given: given})[0])
+            except _refusals() as error:
+                raise _refused(step, "a model that runs", type(error).__name__, "take another model") from error
             lines = taken[:, None] if taken.ndim == 1 else taken
             if lines.ndim != 2 or len(lines) != len(given) or lines.shape[1] <= self.index:
                 raise _refused(step, "one line of numbers for each row", f"shape {taken.shape}", "take another model")
@@ -138,7 +141,6 @@ def _told(values: Any) -> str:  # noqa: ANN401
 def _session(data: bytes, step: str) -> Any:  # noqa: ANN401
     try:
         import onnxruntime
-        from onnxruntime.capi import onnxruntime_pybind11_state as state
     except ImportError as error:
         raise StepError(
             "models need the extra [onnx]", where=f"step {step}", next_step="pip install 'vetted-release[onnx]'", code="step-model"
@@ -146,11 +148,18 @@ def _session(data: bytes, step: str) -> Any:  # noqa: ANN401
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # one thread for each worker
     options.log_severity_level = 4
-    refusals = (state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NoSuchFile, state.NotImplemented)
     try:
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except (RuntimeError, ValueError, state.RuntimeException, *refusals) as error:
+    except _refusals() as error:
         raise _refused(step, "an ONNX model in one file", type(error).__name__, "check the file") from error
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """Return what onnxruntime raises where a model is no model, or fails."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    own = (state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NoSuchFile, state.NotImplemented)
+    return (RuntimeError, ValueError, state.RuntimeException, *own)
 
 
 @dataclass(frozen=True, slots=True)

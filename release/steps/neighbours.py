@@ -136,11 +136,7 @@ class Neighbours:
                     sheet.cannot_screen(row, reason)
             coverage["vector"] = int((alive & np.array([not reason for reason in absent], np.bool_)).sum())
         if self.parameters.pdq is not None:
-            hashed = np.zeros(rows.n, np.bool_)
-            hashed[rows.fingerprints.frame_row] = True
-            for row, reason in enumerate(rows.fingerprints.reason):
-                if reason or not hashed[row]:
-                    sheet.cannot_screen(row, reason or NO_PIXELS)
+            hashed = _hashed(rows, sheet)
             coverage |= {f"pdq-{convention}": int((hashed & alive).sum()) for convention in self.conventions}
         return sheet.verdicts(coverage)
 
@@ -185,6 +181,16 @@ class Neighbours:
                 next_step="look into it (a blank picture has many); then take a smaller distance, or raise drag",
                 code="cap",
             )
+
+
+def _hashed(rows: Rows, sheet: Sheet) -> Flags:
+    """Return (n,) bool: which rows have a hash; those that were not decoded whole are marked as unscreenable."""
+    hashed = np.zeros(rows.n, np.bool_)
+    hashed[rows.fingerprints.frame_row] = True
+    for row, reason in enumerate(rows.fingerprints.reason):
+        if reason or not hashed[row]:
+            sheet.cannot_screen(row, reason or NO_PIXELS)
+    return hashed
 
 
 class NeighboursKind:

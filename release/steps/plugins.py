@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from numbers import Real
 from typing import Protocol
 
 import numpy as np
@@ -151,7 +152,7 @@ class PluginScores:
         answers = list(self.classifier.score(given)) if given.num_rows else []
         if len(answers) != given.num_rows:
             raise self._misfit(f"{given.num_rows} answers", f"{len(answers)}")
-        if any(answer is not None and (isinstance(answer, bool) or not isinstance(answer, int | float)) for answer in answers):
+        if not all(_is_score(answer) for answer in answers):
             raise self._misfit("numbers", "something else")
         values, absent = np.zeros(rows.n), [""] * rows.n
         for row, answer in zip(np.flatnonzero(alive).tolist(), answers, strict=True):
@@ -167,3 +168,8 @@ class PluginScores:
             next_step="report it to the author of the plug-in",
             code="step-plugin",
         )
+
+
+def _is_score(answer: object) -> bool:
+    """Tell whether an answer is a number, numpy's own among them, or none at all."""
+    return answer is None or (isinstance(answer, Real) and not isinstance(answer, bool))

@@ -110,12 +110,11 @@ class Url:
         absent: dict[int, str] = {}
         values = rows.batch.column(self.column).to_pylist()
         for row in np.flatnonzero(alive).tolist():
-            value = values[row] if isinstance(values[row], str) else ""
-            found = self._lookups(value)
+            found = self._lookups(values[row] or "")
             if "url" not in found:
-                absent[row] = BAD_URL if value else NO_URL
+                absent[row] = BAD_URL if values[row] else NO_URL
             for kind in self.types:
-                new = [_entry(kind, text) for text in found.get("spelling" if kind in URL_DIGESTS else kind, ())]
+                new = _entries(kind, found)
                 entries[kind] += new
                 owners[kind] += [row] * len(new)
         return Links(
@@ -136,8 +135,11 @@ class Url:
         return {"url": forms, "domain": list(urls.domains(host)), "spelling": list(dict.fromkeys([*written, *forms]))}
 
 
-def _entry(kind: str, text: str) -> bytes:
-    return url_digest(URL_DIGESTS[kind], text) if kind in URL_DIGESTS else link_entry(text)
+def _entries(kind: str, found: Mapping[str, list[str]]) -> list[bytes]:
+    """Return the entries of a type as which a row may be listed."""
+    if kind in URL_DIGESTS:
+        return [url_digest(URL_DIGESTS[kind], text) for text in found.get("spelling", ())]
+    return [link_entry(text) for text in found.get(kind, ())]
 
 
 class UrlKind:

@@ -157,10 +157,10 @@ def test_a_plug_in_is_given_only_the_rows_that_are_still_in(tmp_path: Path, monk
 
 def test_a_row_that_a_plug_in_did_not_answer_is_unscreenable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """None and NaN are no scores."""
-    plug_in(monkeypatch, Words([0.1, None, float("nan")]))
-    assert verdicts(opened(tmp_path, PLUGIN), rows_of(text=["a", "b", "c"])) == (
-        [KEPT, UNSCREENABLE, UNSCREENABLE],
-        ["", "no-answer", "bad-score"],
+    plug_in(monkeypatch, Words([0.1, None, float("nan"), np.float32(0.9)]))
+    assert verdicts(opened(tmp_path, PLUGIN), rows_of(text=["a", "b", "c", "d"])) == (
+        [KEPT, UNSCREENABLE, UNSCREENABLE, REMOVED],
+        ["", "no-answer", "bad-score", ""],
     )
 
 
