@@ -11,7 +11,7 @@ say. A row without a caption is unscreenable; one whose caption is empty holds n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from release.match import PhraseIndex
 from release.plan import Columns, StepPlan
 from release.sections import Pattern, Section
 from release.steps.about import About, Key
-from release.steps.base import REMOVED, Covers, Flags, Rows, Sheet, Verdicts, missed, need_column, of_type, usable_types
+from release.steps.base import REMOVED, Covers, Flags, Rows, Sheet, Verdicts, check_verdict, missed, need_column, of_type, usable_types
 from release.steps.scores import field_of, wrong_type
 
 KIND = "text"
@@ -117,6 +117,9 @@ class Text:
         named = rows.batch.column(self.parameters.language_column).to_pylist()
         return np.array([not one or one.strip().casefold() in wanted for one in named], np.bool_)
 
+    def _named(self, name: str) -> tuple[StoredList, ...]:
+        return tuple(used for used in self.lists if used.name == name)
+
     def self_test(self, canary: Rows) -> SelfTest:
         """Return that the canary's caption was found in every list, and as nothing but a canary.
 
@@ -127,6 +130,8 @@ class Text:
         for name, searches in self.searches.items():
             if not all(search.finds_any(text) and not search.finds(text) for search in searches):
                 raise missed(self.name, name, "the reserved entry found by the canary, and no other")
+            as_own = tuple(Search(own=search.every, every=search.every) for search in searches)
+            check_verdict(replace(self, lists=self._named(name), searches={name: as_own}), canary, removed=True)
         planted = sum(map(len, self.searches.values()))
         return SelfTest(planted=planted, caught=planted, beyond=0)
 
