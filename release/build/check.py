@@ -10,9 +10,9 @@ from datetime import date
 
 import pyarrow as pa
 
-from audit_logs import keys
 from audit_logs import trust as trusts
 from audit_logs.errors import Problem
+from release import signers, store
 from release.lists import ListStore, StoredList
 from release.plan import Plan, StepPlan
 from release.source import look
@@ -60,8 +60,8 @@ def check(plan: Plan, today: date) -> Checked:
         source = Need("the source", there=True, detail="on the Hub, which was not asked")
     needs = (
         source,
-        _need("the institution's key", lambda: keys.load(plan.keys.institution), str(plan.keys.institution)),
-        _need("the log's key", lambda: keys.load_note_signer(plan.keys.log), str(plan.keys.log)),
+        _need("the institution's key", lambda: signers.load(plan.keys.institution), str(plan.keys.institution)),
+        _need("the log's key", lambda: signers.load_note_signer(plan.keys.log), str(plan.keys.log)),
         _need("the trust file", lambda: trusts.parse(_bytes(plan)), str(plan.audit.trust)),
     )
     known = kinds()
@@ -69,8 +69,6 @@ def check(plan: Plan, today: date) -> Checked:
 
 
 def _bytes(plan: Plan) -> bytes:
-    from release import store
-
     return store.read_file(plan.audit.trust, 1 << 24)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from release.cli._command import FOLDER, CommandGroup, command
+from release.cli._command import FOLDER, CommandGroup, command, signs
 from release.cli._output import Output
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def show(output: Output, file: Path) -> None:
 
 @command("check", examples=("release plan check plan.toml",))
 @click.argument("file", type=FOLDER, metavar="PLAN")
+@signs
 def check(output: Output, file: Path) -> int:
     """Tell PLAN's steps in words, what each needs, and whether it is there.
 
