@@ -7,7 +7,7 @@ that is extended) comes first. An entry stays while a statement that counts, and
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -20,9 +20,9 @@ from release.lists.reading import Aside, Batch, Continued, Dated, Refused, State
 from release.lists.records import OTHER
 from release.lists.report import MOST_LINES, Rejection
 from release.lists.stored import StoredList
+from release.match.order import first_of_kind, order_of
 
 _NOBODY = -1
-_CHUNK = 65_536
 _MOST_NAMES = 200  # of classes, over all files; their places fit a byte
 
 
@@ -38,7 +38,7 @@ class Resolved:
         superseded: statements that a newer one replaces.
     """
 
-    entries: Mapping[str, Entries]
+    entries: dict[str, Entries]
     origins: Origins | None
     duplicates: int
     tombstones: int
@@ -240,11 +240,8 @@ def distinct(raw: Entries) -> tuple[Entries, NDArray[np.int64]]:
     """Return entries (n, w) distinct and in the order of their bytes, and the place of each of `raw` among them."""
     if not len(raw):
         return raw, np.zeros(0, np.int64)
-    order = np.argsort(rows(raw), kind="stable")
-    first = np.ones(len(raw), np.bool_)
-    for start in range(1, len(raw), _CHUNK):
-        chosen = order[start - 1 : start + _CHUNK]
-        first[start : start + _CHUNK] = (raw[chosen[1:]] != raw[chosen[:-1]]).any(axis=1)
+    order = order_of(raw)
+    first = first_of_kind(raw, order)
     places = np.empty(len(raw), np.int64)
     places[order] = np.cumsum(first) - 1
     return raw[order[first]], places

@@ -84,10 +84,13 @@ def _staging(folder: Path, name: str) -> Iterator[Path]:
 
 
 def _indexes(folder: Path, resolved: Resolved) -> dict[str, str]:
-    """Write the indexes of a list, and return the sha256 of each by type; that of its origins with them."""
+    """Write the indexes of a list, and return the sha256 of each by type; that of its origins with them.
+
+    The entries of a type are given up once they are written: together they may be most of the memory that there is.
+    """
     digests = {}
-    for kind, entries in resolved.entries.items():
-        new_index(kind, entries, reserved(kind)).save(index_path(folder, kind))
+    for kind in sorted(resolved.entries):
+        new_index(kind, resolved.entries.pop(kind), reserved(kind)).save(index_path(folder, kind))
         digests[kind] = store.file_sha256(index_path(folder, kind))
     if resolved.origins is not None:
         resolved.origins.save(index_path(folder, ORIGINS))

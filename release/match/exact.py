@@ -56,7 +56,9 @@ class DigestIndex:
         everything = np.concatenate([entries, reserved])
         order = order_of(everything)
         rows = everything[order]
-        kept = first_of_kind(rows)  # equal digests keep their order: an entry of the list comes before its reserved twin
+        kept = first_of_kind(
+            rows, np.arange(len(rows))
+        )  # equal digests keep their order: an entry of the list comes before its reserved twin
         digests = np.ascontiguousarray(rows[kept])
         return cls(digests, _buckets(digests), _filter(digests), np.flatnonzero(order[kept] >= len(entries)))
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
+CHUNK = 65_536
 
 
 class Ranked(NamedTuple):
@@ -28,11 +29,22 @@ def ranked(entries: Bytes, reserved: Bytes) -> Ranked:
     """Return `entries` (n, w) and `reserved` (k, w), numbered 0 to k-1, in one order."""
     everything = np.concatenate([entries, reserved])
     order = order_of(everything)
-    rows = everything[order]
-    kept = first_of_kind(rows) | (order >= len(entries))  # equal rows keep their order: entries before reserved ones
-    rows, order = rows[kept], order[kept]
+    kept = first_of_kind(everything, order) | (order >= len(entries))  # equal rows keep their order: entries before reserved ones
+    del everything  # a list may be most of the memory that there is
+    order = order[kept]
     places = np.flatnonzero(order >= len(entries))
-    return Ranked(rows, places, order[places] - len(entries))
+    return Ranked(_taken(entries, reserved, order), places, order[places] - len(entries))
+
+
+def _taken(entries: Bytes, reserved: Bytes, order: NDArray[np.int64]) -> Bytes:
+    """Return the rows of two arrays, numbered one after the other, in an order."""
+    rows = np.empty((len(order), entries.shape[1]), np.uint8)
+    for start in range(0, len(order), CHUNK):
+        part, place = order[start : start + CHUNK], rows[start : start + CHUNK]
+        own = part < len(entries)
+        place[own] = entries[part[own]]
+        place[~own] = reserved[part[~own] - len(entries)]
+    return rows
 
 
 def order_of(rows: Bytes) -> NDArray[np.int64]:
@@ -54,10 +66,12 @@ def order_of(rows: Bytes) -> NDArray[np.int64]:
     return order
 
 
-def first_of_kind(rows: Bytes) -> NDArray[np.bool_]:
-    """Return for each of `rows` (n, w), in order, whether it differs from the one before."""
-    first = np.ones(len(rows), np.bool_)
-    first[1:] = (rows[1:] != rows[:-1]).any(axis=1)
+def first_of_kind(rows: Bytes, order: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return for each of `rows` (n, w), taken in an order, whether it differs from the one before; with the memory of a part of them."""
+    first = np.ones(len(order), np.bool_)
+    for start in range(1, len(order), CHUNK):
+        part = rows[order[start - 1 : start + CHUNK]]
+        first[start : start + CHUNK] = (part[1:] != part[:-1]).any(axis=1)
     return first
 
 
