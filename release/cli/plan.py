@@ -12,6 +12,7 @@ import click
 
 from release.cli._command import FOLDER, CommandGroup, command, signs
 from release.cli._output import Output
+from release.cli._passphrase import PASSPHRASE
 
 if TYPE_CHECKING:
     from release.build.check import Checked, Need
@@ -37,6 +38,7 @@ def show(output: Output, file: Path) -> None:
 @command("check", examples=("release plan check plan.toml",))
 @click.argument("file", type=FOLDER, metavar="PLAN")
 @signs
+@PASSPHRASE
 def check(output: Output, file: Path) -> int:
     """Tell PLAN's steps in words, what each needs, and whether it is there.
 
@@ -68,6 +70,7 @@ def _need(need: Need) -> str:
 @command("explain", examples=("release plan explain plan.toml", "release plan explain plan.toml --shards 8"))
 @click.argument("file", type=FOLDER, metavar="PLAN")
 @click.option("--shards", type=click.IntRange(1), default=3, show_default=True, help="How many shards of the source to screen.")
+@PASSPHRASE
 def explain(output: Output, file: Path, shards: int) -> None:
     """Estimate rows, time and memory of a build of PLAN from a sample of shards.
 
