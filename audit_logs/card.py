@@ -26,7 +26,7 @@ def configs(shards: Sequence[Shard]) -> list[str]:
 def check_card(manifest: Manifest, data: bytes) -> Iterator[Failure]:
     """Yield what is wrong with a card's head (code `card-head`)."""
     lines = data.decode("utf-8", "replace").split("\n")
-    end = lines.index("---", 1) if lines[0] == "---" and "---" in lines[1:] else 0
+    end = lines.index("---", 1) if lines[0] == "---" and "---" in lines[1:-1] else 0
     wanted = configs(manifest.shards)
     start = end - len(wanted)
     if start < 1 or lines[start:end] != wanted:

@@ -75,7 +75,9 @@ def _check_names(case: Case) -> Iterator[Failure]:
     """Two names that some file systems take for one would let a reader open another file than the one that was checked."""
     folded: dict[str, str] = {}
     for path in case.listing:
-        other = folded.setdefault(unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold()), path)
+        other = folded.setdefault(unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).lower().upper()), path)
+        if any("\ud800" <= character <= "\udfff" for character in path):
+            yield Failure("folder-name", _shown(path), "a name in UTF-8", "other bytes")
         if other != path:
             yield Failure("folder-name", _shown(path), "names that differ by more than case or normalisation", _shown(other))
 

@@ -23,8 +23,8 @@ WITNESS_KEY = 4
 MAX_CHECKPOINT = 64 * 1024
 MAX_TIMESTAMP = 2**63 - 1
 
-_NAME = re.compile(r"[^\s+\x00-\x1f\ud800-\udfff]+")
-_SIZE = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
+_NAME = re.compile(r"[^\s+\x00-\x1f\x7f-\x9f\ufeff\ud800-\udfff]+")
+_SIZE = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 _SIGNATURE_PREFIX = "— "
 _SIGNATURE_BYTES = {LOG_KEY: 64, WITNESS_KEY: 8 + 64}
 
@@ -91,7 +91,7 @@ class Checkpoint:
         lines = text.split("\n")
         if len(lines) == 4 and not lines[3] and _NAME.fullmatch(lines[0]) and _SIZE.fullmatch(lines[1]):
             root = canonical.decode_base64(lines[2], where=where)
-            if len(root) == merkle.HASH_SIZE:
+            if len(root) == merkle.HASH_SIZE and int(lines[1]) <= canonical.MAX_INTEGER:
                 return cls(lines[0], int(lines[1]), root)
         raise FormatError("this is no checkpoint", where=where, expected="three lines: origin, size, base64 of the root")
 

@@ -334,10 +334,14 @@ def _withdraw_envelope(state: State, gone: Entry) -> bool:
         return True
     if gone.digest in (found.digest, *(step.digest for step in found.steps)):
         del state.candidates[found.manifest]
-        return True
-    reports = tuple(report for report in found.reports if report.digest != gone.digest)
-    opinions = tuple(opinion for opinion in found.opinions if gone.digest not in (opinion.digest, _rests_on(opinion)))
-    state.candidates[found.manifest] = replace(found, reports=reports, opinions=opinions)
+        fallen = [found.entry, *found.reports, *found.opinions]
+    else:
+        reports = tuple(report for report in found.reports if report.digest != gone.digest)
+        opinions = tuple(opinion for opinion in found.opinions if gone.digest not in (opinion.digest, _rests_on(opinion)))
+        state.candidates[found.manifest] = replace(found, reports=reports, opinions=opinions)
+        fallen = [opinion for opinion in found.opinions if opinion not in opinions]
+    for entry in fallen:
+        state.standing.pop(entry.digest, None)
     return True
 
 

@@ -23,20 +23,30 @@ async function folderSource(root) {
   const place = await fs.realpath(root);
   const cache = /\/snapshots\/[0-9a-f]{40}$/.test(place) ? join(place, "../../blobs") : null;
   const folder = { root, blobs: cache !== null && (await isFolder(cache)) ? cache : null, places: new Map(), inodes: new Map() };
-  return { list: () => below(folder, ""), stream: (path) => pieces(folder.places.get(path) ?? join(root, path)) };
+  return { list: () => below(folder, "", Buffer.from(root)), stream: (path) => pieces(folder.places.get(path) ?? join(root, path)) };
 }
 
 const isFolder = (path) => fs.lstat(path).then((status) => status.isDirectory(), () => false);
 
-async function below(folder, prefix) {
-  const files = [];
-  for (const name of (await fs.readdir(join(folder.root, prefix))).sort()) {
-    const path = prefix + name;
-    const status = await fs.lstat(join(folder.root, path), { bigint: true });
-    if (status.isDirectory()) files.push(...(await below(folder, `${path}/`)));
+/** Add what lies in a folder, and below it, to `files`. Places are bytes: a name need not be UTF-8. */
+async function below(folder, prefix, place, files = []) {
+  for (const name of (await fs.readdir(place, { encoding: "buffer" })).sort(Buffer.compare)) {
+    const path = prefix + nameOf(name);
+    const at = Buffer.concat([place, Buffer.from("/"), name]);
+    const status = await fs.lstat(at, { bigint: true });
+    if (status.isDirectory()) await below(folder, `${path}/`, at, files);
     else files.push(await described(folder, path, status));
   }
   return files;
+}
+
+/** A file's name as text; each byte of one that is not UTF-8 becomes a lone surrogate where it is not ASCII, for which the name is refused. */
+function nameOf(bytes) {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return Array.from(bytes, (byte) => String.fromCharCode(byte < 0x80 ? byte : 0xdc00 + byte)).join("");
+  }
 }
 
 async function described(folder, path, status) {
@@ -51,7 +61,7 @@ async function described(folder, path, status) {
 /** The blob in the cache's own folder for which a link stands, or null. */
 async function blobOf({ root, blobs }, path) {
   if (blobs === null) return null;
-  const target = await fs.readlink(join(root, path));
+  const target = await fs.readlink(join(root, path)).catch(() => "");
   const up = "../".repeat(path.split("/").length + 1);
   const name = target.startsWith(`${up}blobs/`) ? target.slice(`${up}blobs/`.length) : "";
   if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(name)) return null;
@@ -111,14 +121,20 @@ async function main() {
   process.exitCode = exitCode;
 }
 
-/** Replace the state file as a whole, or not at all; what is remembered of one line is never lost to another. */
+/** Replace the state file as a whole, or not at all; what is remembered of one line is never lost to another, nor what another run saw. */
 async function remember(path, before, seen) {
   if (before !== null && readSeen(before).origin !== readSeen(seen).origin) {
     console.error(`verify: ${path} remembers another line; name a place of its own for each line with --state`);
     return;
   }
-  await fs.writeFile(`${path}.new`, seen);
-  await fs.rename(`${path}.new`, path);
+  const held = await readState(path);
+  if ((held === null) !== (before === null) || (held !== null && Buffer.compare(held, before) !== 0)) {
+    console.error(`verify: another run changed ${path} meanwhile; verify again, which compares with that`);
+    return;
+  }
+  const fresh = `${path}.${process.pid}.new`;
+  await fs.writeFile(fresh, seen);
+  await fs.rename(fresh, path);
 }
 
 main().catch((error) => {

@@ -100,6 +100,12 @@ _SMALL: dict[str, tuple[str, Change, str]] = {
     "crlf": ("checkpoint-form", _note(lambda n: n.replace(b"\n", b"\r\n")), "line ends of another system"),
     "hyphen-for-dash": ("checkpoint-form", _note(lambda n: n.replace("— ".encode(), b"- ")), "a hyphen where an em dash stands"),
     "not-utf8": ("checkpoint-form", _note(lambda n: b"\xff" + n), "a byte that UTF-8 does not have"),
+    "size-beyond": ("checkpoint-form", _text(lambda t: t.replace("\n3\n", f"\n{2**53}\n")), "a size that is no number of section 1"),
+    "size-far-above-the-files": (
+        "log-files",
+        _text(lambda t: t.replace("\n3\n", f"\n{2**53 - 1}\n")),
+        "the largest size there is: a reader does not list the files that it would take",
+    ),
     "signature-no-base64": ("checkpoint-form", _note(lambda n: n[:-2] + b"!\n"), "a signature line that is not base64"),
     "another-origin": ("checkpoint-origin", _text(lambda t: "other.example/log" + t[t.index("\n") :]), "another log's text, by this key"),
     "by-another-key": ("checkpoint-signature", _text(lambda t: t, _STRANGER), "signed by another key, under this log's name"),
@@ -130,6 +136,11 @@ _SMALL: dict[str, tuple[str, Change, str]] = {
         "checkpoint-signature",
         _line(1, lambda c: _ONE.note_line(ONE, WITNESS, f"cosignature/v1\ntime {TIME}\n{c.text}".encode())),
         "a witness line of 64 bytes",
+    ),
+    "cosignature-beyond-time": (
+        "checkpoint-signature",
+        _line(1, lambda c: cosignature(_ONE, ONE, c.text, 2**63)),
+        "a time that does not fit into 63 bits, signed",
     ),
     "unknown-witness": (
         "checkpoint-unknown-key",

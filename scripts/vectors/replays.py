@@ -198,6 +198,20 @@ def _inputs(change: Callable[[list[Any]], Any]) -> Callable[[Document], Any]:
 _SUPERSEDED = {"previous": digest("another trust file"), "supersededOn": SIGNED, "version": 2}
 _GONE_CANDIDATE: dict[str, Any] = {"candidates": 0, "reports": 0, "opinions": 0}
 
+
+def _fallen(first: int, by: TestKey, second: int, auditor: str) -> Recipe:
+    """Return a recipe in which an entry is withdrawn, and then what rested on it."""
+
+    def recipe() -> tuple[World, Expected]:
+        world = small_world().write()
+        world.withdraw("envelope", _envelope(world, first), by)
+        world.withdraw("envelope", _envelope(world, second), AUDITOR_KEYS[auditor])
+        lost: dict[str, Any] = _GONE_CANDIDATE if first == CANDIDATE else {"reports": 0, "opinions": 0}
+        return world, Expected([[7, "withdrawal-target"]], **lost)
+
+    return recipe
+
+
 _REPLAYS: dict[str, tuple[str, Recipe, str]] = {
     "whole-release": (OK, lambda: (small_world().write(), Expected()), "two steps, candidate, report, opinion, release: all apply"),
     "empty-log": (OK, lambda: (small_world(), Expected([], 0, 0, 0, [])), "a log of no entries says nothing"),
@@ -403,6 +417,16 @@ _REPLAYS: dict[str, tuple[str, Recipe, str]] = {
         OK,
         _appended("", lambda w: w.withdraw("envelope", _envelope(w, STEP_1), STEP), **_GONE_CANDIDATE),
         "a candidate falls with a step, and takes reports and opinions along",
+    ),
+    "report-withdrawn-after-its-candidate": (
+        "withdrawal-target",
+        _fallen(CANDIDATE, BUILD, REPORT, ONE),
+        "a report that fell with its candidate does not stand, so it cannot be withdrawn",
+    ),
+    "opinion-withdrawn-after-its-report": (
+        "withdrawal-target",
+        _fallen(REPORT, AUDITOR_KEYS[ONE], OPINED, ONE),
+        "an opinion that fell with its report does not stand, so it cannot be withdrawn",
     ),
     "opinion-withdrawn-by-another": (
         "withdrawal-target",

@@ -13,6 +13,7 @@ from vectors.world import (
     AUDITOR_KEYS,
     BASE,
     BUILD,
+    CARD,
     LOG_KEY,
     NOW,
     NOW_SECONDS,
@@ -111,6 +112,22 @@ def _move(old: str, new: str) -> Change:
 
 def _add(path: str, data: bytes = b"more\n") -> Change:
     return lambda world: world.files.update({path: data})
+
+
+def _names_of_one(*names: str) -> Change:
+    return lambda world: world.files.update({f".cache/huggingface/{name}": b"more\n" for name in names})
+
+
+def _card_without_end() -> Case:
+    """Give a release a card that is a head alone, and lacks the last LF of that."""
+    card = CARD[: CARD.index(b"\n---\n") + 4]
+
+    def bend(manifest: Document) -> None:
+        manifest["files"][0] |= {"bytes": len(card), "sha256": digest(card)}
+
+    case = _early("card-head", manifest=bend)()
+    case.world.files["README.md"] = card
+    return case
 
 
 def _swap(world: World) -> None:
@@ -336,6 +353,15 @@ _VERDICTS: dict[str, tuple[Callable[[], Case], str]] = {
     "folder-empty-file": (_after("folder-extra", change=_add("report.html", b"")), "an empty file"),
     "folder-shard-missing": (_after("folder-missing", change=lambda w: w.files.pop(SHARD)), "a shard is missing"),
     "folder-link": (_link, "a symbolic link to the right bytes"),
+    "folder-case-dotless": (
+        _after("folder-name", change=_names_of_one("i", "\u0131")),
+        "two tolerated names that are one in upper case: i, and i without its dot",
+    ),
+    "folder-case-sharp": (
+        _after("folder-name", change=_names_of_one("ss", "\u1e9e")),
+        "two tolerated names that are one in full case mapping: ss, and the capital sharp s",
+    ),
+    "card-head-end": (_card_without_end, "a card that ends in its closing line, without LF"),
     "folder-case": (_after("folder-extra", "folder-name", change=_add("readme.MD")), "two names that differ by case"),
     "folder-attestation-missing": (_after("folder-entries", change=_drop_entry("attestations/")), "an attestation is missing"),
     "folder-report-missing": (_after("folder-entries", change=_drop_entry("reports/")), "a report is missing"),

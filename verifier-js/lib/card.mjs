@@ -25,8 +25,9 @@ function headLines(bytes) {
 
 /** The lines that name the data: one configuration, and the shards of each split. */
 function dataLines({ shards }) {
-  const splits = [...new Set(shards.map(({ split }) => split))];
-  const total = (split) => String(shards.filter((shard) => shard.split === split).length).padStart(5, "0");
-  const lines = splits.flatMap((split) => [`  - split: "${split}"`, `    path: "data/${split}-*-of-${total(split)}.parquet"`]);
+  const totals = new Map();
+  for (const { split } of shards) totals.set(split, (totals.get(split) ?? 0) + 1);
+  const digits = (number) => String(number).padStart(5, "0");
+  const lines = [...totals].flatMap(([split, total]) => [`  - split: "${split}"`, `    path: "data/${split}-*-of-${digits(total)}.parquet"`]);
   return ["configs:", "- config_name: default", "  data_files:", ...lines];
 }

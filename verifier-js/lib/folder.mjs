@@ -42,7 +42,8 @@ function nameProblems(listing) {
   const problems = [];
   const names = new Map();
   for (const path of listing.paths()) {
-    const folded = path.normalize("NFD").toUpperCase().toLowerCase().normalize("NFC");
+    const folded = path.normalize("NFD").toLowerCase().toUpperCase().normalize("NFC");
+    if (/\p{Surrogate}/u.test(path)) problems.push(new Problem("folder-name", path, "a name in UTF-8", "other bytes"));
     if (names.has(folded)) problems.push(new Problem("folder-name", path, "names that differ by more than case", names.get(folded)));
     names.set(folded, path);
   }

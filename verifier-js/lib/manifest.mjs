@@ -134,11 +134,13 @@ function shardArithmetic({ path: where, bytes, rows, rowGroups, footer }, groupR
 /** The names that shards must have: those of a split stand together and count from 0. */
 function shardNames(shards) {
   const digits = (number) => String(number).padStart(5, "0");
-  return shards.map(({ split }, at) => {
-    const total = shards.filter((shard) => shard.split === split).length;
-    const first = shards.findIndex((shard) => shard.split === split);
-    return `data/${split}-${digits(at - first)}-of-${digits(total)}.parquet`;
-  });
+  const first = new Map();
+  const total = new Map();
+  for (const [at, { split }] of shards.entries()) {
+    if (!first.has(split)) first.set(split, at);
+    total.set(split, (total.get(split) ?? 0) + 1);
+  }
+  return shards.map(({ split }, at) => `data/${split}-${digits(at - first.get(split))}-of-${digits(total.get(split))}.parquet`);
 }
 
 /** Yield a problem for each root that does not follow from those below it (`manifest-roots`). */

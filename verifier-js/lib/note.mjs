@@ -69,6 +69,7 @@ const isSigned = async (key, signature, message) => verifyEd25519(await noteKey(
 async function cosignedAt(key, line, message) {
   if (line.signature.length !== 72) refuseLine(line, "8 bytes of time and 64 of signature");
   const time = new DataView(line.signature.buffer, line.signature.byteOffset).getBigUint64(0);
+  if (time >= 1n << 63n) refuseLine(line, "a time below 2^63 seconds");
   if (!(await isSigned(key, line.signature.slice(8), `cosignature/v1\ntime ${time}\n${message}`))) refuseLine(line, "a cosignature of its time and text");
   return Number(time);
 }

@@ -69,6 +69,9 @@ export function* layTiles(entries) {
 }
 
 function checkListing(size, found) {
+  // The count comes first: a hostile size must not make us list more files than are there.
+  const count = [size, ...levelSizes(size)].reduce((total, width) => total + Math.ceil(width / WIDTH), 0);
+  if (count !== found.size) throw new Problem("log-files", "log/", `${count} files for ${size} entries`, `${found.size}`);
   const expected = tilePaths(size);
   const missing = expected.find((path) => !found.has(path));
   if (missing) throw new Problem("log-files", `log/${missing}`, "a file", "none");
