@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from audit_logs import contact, documents
 from audit_logs import seen as seen_files
@@ -68,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Problem as problem:
         if options.debug:
             raise
-        print(f"audit_logs: {problem}", file=sys.stderr)
+        _warn(str(problem))
     except KeyboardInterrupt:
         if options.debug:
             raise
@@ -77,13 +79,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(arguments: Sequence[str] | None) -> _Options:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
-        prog="python -m audit_logs",
-        description="Check a release of a dataset against its audit log.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    as_written: Any = {"epilog": _EXAMPLES, "formatter_class": argparse.RawDescriptionHelpFormatter}
+    as_written["allow_abbrev"] = False  # trust on first use is said in full
+    about = "Check a release of a dataset against its audit log."
+    parser = argparse.ArgumentParser(prog="python -m audit_logs", description=about, **as_written)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     texts = {
         "verify": "check a release and give a verdict",
@@ -91,14 +90,7 @@ def _options(arguments: Sequence[str] | None) -> _Options:
         "cosign": "as a witness, sign the log's checkpoint",
     }
     for name, text in texts.items():
-        command = commands.add_parser(
-            name,
-            help=text,
-            description=text,
-            epilog=_EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,  # trust on first use is said in full
-        )
+        command = commands.add_parser(name, help=text, description=text, **as_written)
         command.add_argument("folder", type=Path, metavar="DIR", help="the release")
         command.add_argument("--trust", type=Path, required=name != "verify", metavar="FILE", help="the trust file that you have pinned")
         command.add_argument("--format", choices=("human", "json", "quiet"), default="human")
@@ -107,11 +99,8 @@ def _options(arguments: Sequence[str] | None) -> _Options:
         command.set_defaults(state=None, key=None, memory=None, trust_digest=None, trust_on_first_use=False, passphrase_fd=None)
         if name == "verify":
             command.add_argument("--trust-digest", metavar="SHA256", help="the trust file in the release, if it has this digest")
-            command.add_argument(
-                "--trust-on-first-use",
-                action="store_true",
-                help="the trust file in the release, though nobody vouched for it; pinned as FILE, or beside DIR, if the release is verified",
-            )
+            first = "the trust file in the release, though nobody vouched for it; pinned as FILE, or beside DIR, if the release is verified"
+            command.add_argument("--trust-on-first-use", action="store_true", help=first)
             command.add_argument("--state", type=Path, metavar="FILE", help="what was seen of the log; default: beside the trust file")
         if name == "cosign":
             command.add_argument("--key", type=Path, required=True, metavar="FILE", help="the witness's private key")
@@ -132,12 +121,12 @@ def _verify(options: _Options) -> int:
     chosen = contact.choose(options.folder, options.asked)
     _warn(chosen.warning)
     place = options.state or chosen.state
-    remembered = None if place is None or not place.exists() else _read_state(place)
+    remembered = contact.remembered(place)
     report = verify(FolderFiles(options.folder), chosen.data, now=options.now, seen=remembered)
     if options.format == "json":
-        print(json.dumps(as_json(tell(report)), indent=2, ensure_ascii=True))
+        _say(json.dumps(as_json(tell(report)), indent=2, ensure_ascii=True))
     elif options.format == "human":
-        print(human(tell(report)))
+        _say(human(tell(report)))
     new = report.seen if report.verdict == "verified" and report.seen != remembered else None
     try:  # the verdict does not depend on whether anything can be remembered
         _warn(contact.pin(chosen, report))
@@ -148,23 +137,23 @@ def _verify(options: _Options) -> int:
     return report.exit_code
 
 
-def _read_state(path: Path) -> seen_files.Seen:
-    try:
-        return seen_files.parse(path.read_bytes(), where=str(path))
-    except OSError as error:
-        raise StoreError("the state file cannot be read", where=str(path), found=error.strerror or "an error") from error
-
-
 def _remember(folder: Path, place: Path | None, new: seen_files.Seen, old: seen_files.Seen | None) -> None:
-    from audit_logs import store
-
     if place is None:
         _warn("nothing is remembered of the log: name a place with --state")
-    elif place.resolve().is_relative_to(folder.resolve()):
+    elif contact.is_inside(place, folder):
         _warn("nothing is remembered of the log: keep your trust file outside the release")
     else:
-        contact.check_same_line(new, old, where=str(place))
-        store.write_file(place, seen_files.encode(new))
+        contact.remember(place, new, old)
+
+
+def _say(text: str) -> None:
+    """Print an answer; a stranger's word that the terminal's encoding has no character for is written as an escape."""
+    try:
+        encoding = sys.stdout.encoding or "utf-8"
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still in the buffer would fail again at the end
+        raise StoreError("the answer cannot be written", where="standard output", found=error.strerror or "an error") from error
 
 
 def _warn(text: str) -> None:
@@ -176,10 +165,9 @@ def _warn(text: str) -> None:
 def _show(options: _Options) -> int:
     events = history(FolderFiles(options.folder), _trust_bytes(options), now=options.now)
     if options.format == "json":
-        print(json.dumps({"entries": documents.write(events)}, indent=2))
+        _say(json.dumps({"entries": documents.write(events)}, indent=2))
     elif options.format == "human":
-        for event in events:
-            print(f"{event.index:5d}  {event.when:20}  {event.who}: {event.text}")
+        _say("\n".join(f"{event.index:5d}  {event.when:20}  {event.who}: {event.text}" for event in events))
     return 0
 
 
@@ -197,5 +185,5 @@ def _cosign(options: _Options) -> int:
     who = witness.Witness(own[0].name, signer, options.memory or path.with_name(path.name + ".memory"))
     line = witness.cosign(options.folder / "log", VerifierKey.parse(trust.log.key), who, now=options.now)
     if options.format != "quiet":
-        print(json.dumps({"line": line}) if options.format == "json" else line)
+        _say(json.dumps({"line": line}) if options.format == "json" else line)
     return 0

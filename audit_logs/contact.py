@@ -10,11 +10,13 @@ A trust file that comes from the release is the word of whoever made the release
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from audit_logs import seen
 from audit_logs import trust as trusts
 from audit_logs.errors import Failure, StoreError, TrustError
 from audit_logs.files import FolderFiles
@@ -72,14 +74,14 @@ def choose(folder: Path, asked: Asked) -> Chosen:
         TrustError: it cannot be read (`trust`), the release holds no copy (`trust-missing`), or it has another digest (`trust-digest`).
     """
     if asked.first_use:
-        return _first_use(folder, asked.file or folder.absolute().with_name(f"{folder.absolute().name}.{TRUST_NAME}"))
+        return _first_use(folder, asked.file or Path(f"{os.path.normpath(folder.absolute())}.{TRUST_NAME}"))
     data = _read(asked.file) if asked.file is not None else _own_copy(folder)
     found = sha256(data).hexdigest()
     if asked.digest not in (None, found):
         failure = Failure("trust-digest", str(asked.file or folder / TRUST_NAME), f"SHA-256 {asked.digest}", found)
         next_step = "get the file with this digest from people whom you believe"
         raise failure.problem(TrustError, "this is not the trust file that you know", next_step)
-    inside = asked.file is not None and asked.digest is None and asked.file.resolve().is_relative_to(folder.resolve())
+    inside = asked.file is not None and asked.digest is None and is_inside(asked.file, folder)
     return Chosen(data, asked.file, warning=_unvouched(data) if inside else "")
 
 
@@ -95,26 +97,58 @@ def pin(chosen: Chosen, report: Report) -> str:
         return f"the trust file of the release is not pinned: the release is {report.verdict}"
     from audit_logs import store  # not before there is something to write: verifying loads nothing of the writing side
 
-    store.write_file(chosen.path, chosen.data)
+    with store.writing(chosen.path, store.Placement(exclusive=True)) as file:  # what somebody else pinned meanwhile stays
+        file.write(chosen.data)
     return f"pinned as {chosen.path}; from now on that file decides"
 
 
-def check_same_line(new: Seen, old: Seen | None, *, where: str) -> None:
-    """Check that a state file may hold this from now on: what is remembered of one line is never lost to another.
+def is_inside(path: Path, folder: Path) -> bool:
+    """Tell whether a file lies in a folder, all links resolved."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def remembered(path: Path | None) -> Seen | None:
+    """Return what a state file remembers; None where there is no file, or nobody asked for one.
 
     Raises:
-        StoreError: it remembers another line.
+        FormatError: it has not its legal form.
+        StoreError: it cannot be read.
     """
+    if path is None:
+        return None
+    try:
+        with path.open("rb") as file:
+            return seen.parse(file.read(seen.LIMIT + 1), where=str(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise StoreError("the state file cannot be read", where=str(path), found=error.strerror or "an error") from error
+
+
+def remember(path: Path, new: Seen, old: Seen | None) -> None:
+    """Let a state file remember `new`, if it still remembers `old`: what is seen is compared with what was seen before, and then only kept.
+
+    Raises:
+        StoreError: it remembers another line (`state-other`), or another run changed it since it was read (`state-changed`), or it could
+            not be written.
+    """
+    from audit_logs import store
+
     if old is not None and old.origin != new.origin:
-        failure = Failure("state-other", where, f"what was seen of {new.origin}", f"what was seen of {old.origin}")
+        failure = Failure("state-other", str(path), f"what was seen of {new.origin}", f"what was seen of {old.origin}")
         raise failure.problem(StoreError, "the state file remembers another line", "name a place of its own for each line with --state")
+    with store.lock(path.parent):
+        if remembered(path) not in (old, new):
+            failure = Failure("state-changed", str(path), "what it remembered when this run began", "something else")
+            raise failure.problem(StoreError, "another run changed the state file meanwhile", "verify again, which compares with that")
+        store.write_file(path, seen.encode(new))
 
 
 def _first_use(folder: Path, place: Path) -> Chosen:
-    if not place.exists():
-        data = _own_copy(folder)
-        return Chosen(data, place, new=True, warning=_unvouched(data))
-    data = _read(place)
+    new = not os.path.lexists(place)
+    data = _own_copy(folder) if new else _read(place)
+    if new or is_inside(place, folder):
+        return Chosen(data, place, new, _unvouched(data))
     try:
         differs = _own_copy(folder) != data
     except TrustError:

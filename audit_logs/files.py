@@ -60,7 +60,7 @@ class FolderFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        place = folder.resolve()
+        place = Path(os.path.realpath(folder))  # unlike `resolve`, it raises nothing where links go round in a circle
         is_snapshot = place.parent.name == "snapshots" and re.fullmatch("[0-9a-f]{40}", place.name) is not None
         self._cache = place.parent.parent / "blobs" if is_snapshot else None
         self._blobs: dict[str, str] = {}
@@ -74,9 +74,11 @@ class FolderFiles:
         """
         self._blobs.clear()
         self._inodes.clear()
-        yield from self._below("")
+        waiting = [""]  # a list and no recursion: whoever made the release chose how deep its folders lie
+        while waiting:
+            yield from self._within(waiting.pop(), waiting)
 
-    def _below(self, prefix: str) -> Iterator[FileInfo]:
+    def _within(self, prefix: str, waiting: list[str]) -> Iterator[FileInfo]:
         try:
             with os.scandir(self.folder / prefix) as entries:
                 found = sorted((entry.name, entry.stat(follow_symlinks=False)) for entry in entries)
@@ -84,7 +86,7 @@ class FolderFiles:
             raise unreadable(prefix or str(self.folder), error) from error
         for name, status in found:
             if stat.S_ISDIR(status.st_mode):
-                yield from self._below(f"{prefix}{name}/")
+                waiting.append(f"{prefix}{name}/")
             elif stat.S_ISLNK(status.st_mode):
                 yield self._linked(prefix + name, status.st_size)
             else:

@@ -39,15 +39,9 @@ def history(files: Files, trust: bytes, *, now: datetime) -> tuple[Event, ...]:
     """
     state = replayed(files, trust, now=now)
     events = [Event(entry.index, _time(entry), entry.organisation, _told(entry, state)) for entry in state.applied]
-    events += [
-        Event(
-            void.index,
-            "",
-            void.organisation or "unknown",
-            f"void: {_VOID.get(void.code, 'it does not fit what came before')} [{void.code}]",
-        )
-        for void in state.voids
-    ]
+    for void in state.voids:
+        why = _VOID.get(void.code, "it does not fit what came before")
+        events.append(Event(void.index, "", void.organisation or "unknown", f"void: {why} [{void.code}]"))
     return tuple(sorted(events, key=lambda event: event.index))
 
 

@@ -57,7 +57,10 @@ def _typed(what: str) -> bytes:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
         raise _problem("a passphrase is needed, and there is no terminal to ask at", what, "give it with --passphrase-fd") from None
-    return getpass.getpass(f"Passphrase of {what}: ").encode()
+    try:
+        return getpass.getpass(f"Passphrase of {what}: ").encode()
+    except (EOFError, UnicodeDecodeError):
+        raise _problem("no passphrase was typed", what, "type it, or give it with --passphrase-fd") from None
 
 
 def _read(descriptor: int) -> bytes:
@@ -65,7 +68,7 @@ def _read(descriptor: int) -> bytes:
     try:
         with os.fdopen(os.dup(descriptor), "rb") as file:
             return file.read(_LARGEST + 2).removesuffix(b"\n")
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         raise _problem("the passphrase cannot be read", f"--passphrase-fd {descriptor}", "name an open descriptor") from error
 
 

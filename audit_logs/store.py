@@ -154,7 +154,12 @@ def files_below(folder: Path) -> list[str]:
         StoreError: one may not look.
     """
     with _explained(folder, "look into"):
-        return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
+        found: list[Path] = []
+        waiting = [folder] if folder.is_dir() else []
+        while waiting:
+            for path in waiting.pop().iterdir():
+                (found if path.is_symlink() or not path.is_dir() else waiting).append(path)
+        return [path.relative_to(folder).as_posix() for path in found]
 
 
 def check_private(path: Path) -> None:

@@ -173,17 +173,10 @@ def _age(seconds: int) -> str:
 
 def _opinions(case: Case, candidate: CandidateState) -> tuple[OpinionSummary, ...]:
     """Return every opinion, and every engaged auditor without one, by name."""
-    found = {
-        item.auditor.organisation: OpinionSummary(
-            organisation=item.auditor.organisation,
-            result=item.opinion.verification_result,
-            conclusion=item.report.conclusion,
-            tier="matches" if item.matches else "rows",
-            counts=item.counts,
-            reason=item.reason,
-        )
-        for item in case.weighed
-    }
+    found = {}
+    for item in case.weighed:
+        name, said, tier = item.auditor.organisation, item.opinion.verification_result, "matches" if item.matches else "rows"
+        found[name] = OpinionSummary(name, said, item.report.conclusion, tier, counts=item.counts, reason=item.reason)
     silent = (name for name in candidate.candidate.auditors if name not in found)
     missing = (OpinionSummary(name, "none", "", "", counts=False, reason="it was engaged and has given no opinion") for name in silent)
     return (*found.values(), *missing)

@@ -83,6 +83,7 @@ def cosign(folder: Path, log_key: VerifierKey, witness: Witness, *, now: datetim
         StoreError: memory or checkpoint could not be read or written, or somebody else is writing.
     """
     key = witness.key
+    log.read_checkpoint(folder, log_key)  # before the lock, which makes a file where there is no folder
     with store.lock(folder), _memory(witness.memory) as logs:
         signed = log.read_checkpoint(folder, log_key)
         entries = log.read_entries(folder, signed.checkpoint)
@@ -140,9 +141,8 @@ def _check_submitted(seen: Seen, entries: list[bytes]) -> None:
     missing = sorted(set(seen.submitted) - {hashlib.sha256(entry).hexdigest() for entry in entries})
     if missing:
         failure = Failure("entry-missing", "log", f"an entry with SHA-256 {missing[0]}", f"{len(missing)} missing")
-        raise failure.problem(
-            VerificationError, "the log lacks an entry that this witness submitted", "ask the institution to append it, then cosign"
-        )
+        next_step = "ask the institution to append it, then cosign"
+        raise failure.problem(VerificationError, "the log lacks an entry that this witness submitted", next_step)
 
 
 def _cosignature(text: str, key: VerifierKey, signer: Signer, timestamp: int) -> SignatureLine:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from audit_logs import contact
-from audit_logs import seen as seen_files
 from audit_logs.report import Report
 from audit_logs.seen import Seen
-from release import store
 
 
 def read(path: Path | None) -> Seen | None:
@@ -18,17 +16,14 @@ def read(path: Path | None) -> Seen | None:
         FormatError: it has not its legal form.
         StoreError: it cannot be read.
     """
-    if path is None or not path.exists():
-        return None
-    return seen_files.parse(store.read_file(path, seen_files.LIMIT), where=str(path))
+    return contact.remembered(path)
 
 
 def write(path: Path | None, report: Report, before: Seen | None) -> None:
     """Remember the log of a release that was verified.
 
     Raises:
-        StoreError: the file could not be written, or remembers another line (`state-other`).
+        StoreError: the file could not be written, remembers another line (`state-other`), or was changed meanwhile (`state-changed`).
     """
     if path is not None and report.verdict == "verified" and report.seen is not None and report.seen != before:
-        contact.check_same_line(report.seen, before, where=str(path))
-        store.write_file(path, seen_files.encode(report.seen))
+        contact.remember(path, report.seen, before)
