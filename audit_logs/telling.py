@@ -30,6 +30,7 @@ CLAIMS = {
     "last-keyed-root": "The rows that were kept give the keyed root after the last step, and are the published ones in their order.",
     "step-commitments": "What each step says that it took in and gave on follows from the sealed rows.",
     "list-entries": "As many entries of each list were used as the steps say, none of them twice.",
+    "filters": "No published row would be taken by a step without lists, done again with its attested parameters.",
     "fingerprints": "Fingerprints and links of all published rows, made anew, are those that were screened.",
     "no-listed-row": "No published row matches a list of the auditor's own.",
 }
