@@ -129,7 +129,7 @@ REFUSALS = {
     "no list of this name": (remove("lists/known-digests"), "list-missing"),
     "a list store that others can look into": (change_mode("lists", 0o755), "not-private"),
     "an index that others can read": (change_mode("lists/known-digests/sha256.index", 0o604), "not-private"),
-    "a damaged index": (flip_a_byte("lists/known-digests/sha256.index"), "list-damaged"),
+    "a damaged index": (flip_a_byte("lists/known-digests/sha256.index"), "index-damaged"),
     "a damaged record": (flip_a_byte("lists/known-digests/list.json"), "list-damaged"),
     "no index": (remove("lists/known-digests/sha256.index"), "list-damaged"),
     "no record": (remove("lists/known-digests/list.json"), "store"),

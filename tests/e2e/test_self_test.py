@@ -45,7 +45,7 @@ BLIND = """
 from dataclasses import replace
 from release.fingerprint import wire
 pack = wire.Outcome.pack
-wire.Outcome.pack = lambda outcome: pack(wire.Outcome("undecodable"))
+wire.Outcome.pack = lambda outcome: pack(wire.Outcome("undecodable", 0, (-1,) * len(outcome.quality)))
 """
 NOTHING_NEAR = """
 from release.match import near

@@ -103,4 +103,4 @@ def test_folder_stores_the_image_as_a_file_of_its_own(tmp_path: Path, captioned:
     (row,) = read_back(opened(folder, **roles), tmp_path / "planted", **roles)
     assert row["image"] == {"bytes": canary.picture(), "path": "planted.png"}
     assert (row["url"], row["size"]) == (canary.URL, None)
-    assert row.get("caption") is None
+    assert row.get("caption") == (canary.TEXT if captioned else None)
