@@ -5,7 +5,8 @@
 
 What a viewer shows is hashed: transparency over white. A picture that is not opaque gives two views more: over black, as
 dark pages show it, and without its transparency, as most training code reads it; all are matched, the first alone counts for
-quality. Further pictures in one JPEG file (CIPA DC-007, "MPO": stereo pairs, gain maps) are frames like those of an animation.
+quality. Further pictures in one JPEG file (CIPA DC-007, "MPO": stereo pairs, gain maps) are frames like those of an animation;
+those of a file that calls itself Ultra HDR, which Pillow passes over, do not count for quality, as a gain map has little detail.
 Orientation tags are not applied: the eight dihedral forms of a hash stand for every orientation.
 
 JPEG is decoded to grey, which is cheaper, unless `colour` is asked for. Luma computed from decoded colour is what the
@@ -25,6 +26,8 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.MpoImagePlugin import MpoImageFile
 
 from release.fingerprint.columns import Limits
 from release.fingerprint.modes import views_of
@@ -102,6 +105,7 @@ class Picture:
         self._data = data
         self._limits = limits
         self._room = room
+        self._ultra_hdr = False
         self.reason = ""
 
     def views(self) -> Iterator[View]:
@@ -161,7 +165,7 @@ class Picture:
 
     def _frames(self, first: int) -> Iterator[Image.Image]:
         """Yield each frame from `first` on, not yet decoded, up to the limits."""
-        with Image.open(io.BytesIO(self._data), formats=FORMATS) as image:
+        with self._opened() as image:
             for number in range(first, self._limits.frames + 1):
                 try:
                     image.seek(number)
@@ -175,11 +179,25 @@ class Picture:
                     return
                 yield image
 
+    def _opened(self) -> Image.Image:
+        """Return the file as Pillow reads it, and further pictures of an Ultra HDR file as well, of which it gives only the first."""
+        image = Image.open(io.BytesIO(self._data), formats=FORMATS)
+        if type(image) is JpegImageFile and _has_several(self._data):
+            try:
+                several = MpoImageFile(io.BytesIO(self._data))
+            except BROKEN:
+                return image  # what looks like a list of pictures is none
+            if getattr(several, "n_frames", 1) > 1:
+                self._ultra_hdr = True
+                return several
+        return image
+
     def _views(self, image: Image.Image) -> Iterator[View]:
         """Yield the views of one frame."""
         image.load()
+        counts = not (self._ultra_hdr and image.tell())
         for number, pixels in enumerate(views_of(image)):
-            yield View(pixels, counts=number == 0)
+            yield View(pixels, counts=counts and number == 0)
 
 
 def _has_several(data: memoryview) -> bool:

@@ -6,9 +6,13 @@ LA, La, PA, RGBA, RGBa,     over white; unless every pixel is opaque, also over 
   and any mode with tRNS
 CMYK                        converted by Pillow; a JPEG without Adobe's marker holds ink values that are not inverted
 LAB                         its lightness
-I;16 and its byte orders    the upper 8 of 16 bits, rounded
+I;16 and its byte orders    the upper 8 of 16 bits, rounded; over white, over black and without the transparency where tRNS names a value
 I                           0..255 as it is, 0..65535 as 16 bits, any other range stretched to 0..255
 F                           0..1 times 255, 0..255 as it is, any other range stretched to 0..255
+
+Of grey TIFF, Pillow leaves three things undone, so that they are done here: zero may be white (16 bits, floats), 32 bits may be
+unsigned, 8 bits signed. Where that shows another picture than the numbers as they are, both are views: careless readers see the other.
+12 bits fill their range.
 """
 
 from __future__ import annotations
@@ -16,10 +20,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
+from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, SAMPLEFORMAT, TiffImageFile
 
 Pixels = NDArray[np.uint8]
 
 _CONVERTED = {"1": "L", "P": "RGB", "YCbCr": "RGB", "HSV": "RGB", "RGBX": "RGB"}
+_SIGNED, _WHITE_IS_ZERO = 2, 0  # values of the tags SampleFormat and PhotometricInterpretation
 _PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
 
 
@@ -30,7 +36,7 @@ def views_of(image: Image.Image) -> list[Pixels]:
         ValueError: its mode has no rule.
     """
     if image.mode.startswith("I") or image.mode == "F":
-        return [_scaled(np.asarray(image), sixteen=image.mode.startswith("I;16"))]
+        return _deep(image)
     if image.has_transparency_data:
         return _with_alpha(image.convert(_PREMULTIPLIED.get(image.mode, image.mode)).convert("RGBA"))
     if image.mode == "LAB":
@@ -41,7 +47,31 @@ def views_of(image: Image.Image) -> list[Pixels]:
         image = image.convert(_CONVERTED[image.mode])
     if image.mode not in ("L", "RGB"):
         raise ValueError(f"pixel mode {image.mode} has no rule")
+    if image.mode == "L" and _tiff(image, SAMPLEFORMAT) == _SIGNED:
+        return [np.asarray(image) ^ np.uint8(128), np.asarray(image)]
     return [np.asarray(image)]
+
+
+def _deep(image: Image.Image) -> list[Pixels]:
+    """Return the views of a grey picture of more than 8 bits."""
+    values, sixteen = np.asarray(image), image.mode.startswith("I;16")
+    if sixteen and _tiff(image, BITSPERSAMPLE) == 12:
+        values = np.round(values.astype(np.float64) * (65535 / 4095))
+    bare = _scaled(values, sixteen=sixteen)
+    if image.mode == "I" and _tiff(image, BITSPERSAMPLE) == 32 and _tiff(image, SAMPLEFORMAT) != _SIGNED and values.min() < 0:
+        return [_scaled(values.view(np.uint32), sixteen=False), bare]
+    if _tiff(image, PHOTOMETRIC_INTERPRETATION) == _WHITE_IS_ZERO:
+        return [255 - bare, bare]
+    clear = image.info.get("transparency")
+    if isinstance(clear, int) and (values == clear).any():
+        return [np.where(values == clear, np.uint8(255), bare), np.where(values == clear, np.uint8(0), bare), bare]
+    return [bare]
+
+
+def _tiff(image: Image.Image, tag: int) -> object:
+    """Return the value of a tag of a TIFF file, the first of several, or None."""
+    value = image.tag_v2.get(tag) if isinstance(image, TiffImageFile) else None
+    return value[0] if isinstance(value, tuple) and value else value
 
 
 def _with_alpha(image: Image.Image) -> list[Pixels]:
