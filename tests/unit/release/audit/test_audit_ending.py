@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import signal
 import threading
@@ -72,12 +73,23 @@ def test_the_evidence_of_a_live_audit_is_not_removed(tmp_path: Path) -> None:
         assert not folder.exists()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_ending_that_compiled_code_swallowed_is_not_forgotten(tmp_path: Path, number: signal.Signals) -> None:
+    """What runs on after the signal comes to no result: the block ends as if it had been interrupted."""
+    with pytest.raises(KeyboardInterrupt), opened_folder(tmp_path / "work"):  # noqa: PT012  (the block goes on after the signal)
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(number)
+        assert list((tmp_path / "work").glob("opened-*"))
+    assert not list((tmp_path / "work").glob("opened-*"))
+
+
 def test_signals_are_handled_as_before_afterwards(tmp_path: Path) -> None:
     """Whoever calls an audit keeps its own handlers, and a thread, which may not set any, can audit too."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.getsignal(number) for number in numbers]
-    with opened_folder(tmp_path / "work"):
-        assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+    for number in numbers:
+        with pytest.raises(KeyboardInterrupt), opened_folder(tmp_path / "work"):
+            signal.raise_signal(number)
     assert [signal.getsignal(number) for number in numbers] == before
     made: list[Path] = []
 
