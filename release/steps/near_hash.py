@@ -204,7 +204,7 @@ class NearHashKind:
                 "list of text",
                 "all three",
                 "the resize conventions: `full`, `nearest-512`, `thumbnail-512`; JPEG is decoded in colour where `nearest-512` is among them "
-                "(docs/decisions/0015), in grey otherwise",
+                "(docs/decisions/0011), in grey otherwise",
             ),
             Key(
                 "forms",
