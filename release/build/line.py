@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from audit_logs import fields
 from audit_logs import manifest as manifests
 from audit_logs.log import Log
 from audit_logs.manifest import Manifest, Previous
@@ -71,6 +72,23 @@ def open_line(previous: Path | None, released: Path | None, trust: Trust) -> Lin
         next_step="name the folder of the last published version",
         code="previous",
     )
+
+
+def check_version(line: Line, version: str) -> None:
+    """Refuse to build what could not be published.
+
+    Raises:
+        BuildError: the version is not above that of the line's last release (`version-not-newer`).
+    """
+    if line.last is not None and fields.version_key(version) <= fields.version_key(line.last.version):
+        raise BuildError(
+            "a version has to be higher than every released one",
+            where=f"release.version {version}",
+            expected=f"above {line.last.version}",
+            found=version,
+            next_step="raise `version` in the plan and build again",
+            code="version-not-newer",
+        )
 
 
 def _digest(path: Path) -> str:

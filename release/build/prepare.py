@@ -17,7 +17,7 @@ from audit_logs.statement import ListUse
 from audit_logs.trust import Trust
 from release import lineage, signers
 from release.build.caps import check_overrides
-from release.build.line import Line, open_line
+from release.build.line import Line, check_version, open_line
 from release.build.places import check_places
 from release.errors import BuildError, StepError
 from release.lineage import Lineage
@@ -100,6 +100,7 @@ def prepare(request: Request, now: datetime) -> Prepared:
     log = _log_signer(plan, trust)
     steps = build_steps(plan, ListStore(plan.lists.store), now.date())
     line = open_line(request.previous, request.released, trust)
+    check_version(line, plan.version)
     separation(steps)
     source = open_source(plan)
     for step in steps:

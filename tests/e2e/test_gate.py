@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 from pathlib import Path
 
@@ -47,6 +48,26 @@ def test_a_destination_never_replaces_or_enters_the_candidate(home: Path, place:
     assert publish(home, candidate / place) == 1
     assert sorted(path for path in candidate.rglob("*")) == before
     assert (candidate / "evidence" / "rows.age").exists()
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "1.1.0"])
+def test_a_lower_or_equal_version_is_refused_at_build_and_at_publish(
+    demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], version: str
+) -> None:
+    """A version that a release has, or one below, is neither built nor, where somebody built it all the same, published."""
+    home = tmp_path / "demo"
+    shutil.copytree(demo, home)
+    plan, out = home / "institution" / "plan.toml", home / "institution" / "older"
+    plan.write_text(plan.read_text().replace('version = "1.1.0"', f'version = "{version}"'))
+    command = ["build", str(plan), "--out", str(out), "--previous", str(home / "published"), "--format", "quiet"]
+    assert run(command) == 1
+    assert "[version-not-newer]" in capsys.readouterr().err
+    assert not out.exists()
+    monkeypatch.setattr(importlib.import_module("release.build.prepare"), "check_version", lambda *_: None)
+    assert run(command) == 0
+    assert run(["publish", str(out), "--to", str(tmp_path / "published"), "--plan", str(plan)]) == 1
+    assert f"version-not-newer; at release.json.version; expected above 1.1.0; found {version}" in capsys.readouterr().err
+    assert not (tmp_path / "published").exists()
 
 
 def test_a_staging_name_that_is_a_link_is_not_written_through(home: Path, tmp_path: Path) -> None:
