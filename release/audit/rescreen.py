@@ -1,8 +1,9 @@
 """What a list says of a release that was built before it: its entries against the fingerprints that were sealed then.
 
 No image is read, and no row is named: only counts come out. Digests, PDQ hashes under every convention that was sealed, links
-and domains are matched as the steps of a build do; PhotoDNA values are not sealed and cannot be. With `new_only` the entries
-that the release was screened with are left out: the sealed tier `matches` tells them, each under the match key.
+and domains are matched as the steps of a build do; digests of links are not, and PhotoDNA values are not sealed and cannot be. With
+`new_only` the entries that the release was screened with are left out: the sealed tier `matches` tells them, each under the match
+key. It tells all entries of a list; those of types that no step with this list uses were never matched, and so are not left out.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from release.lists import ListStore, StoredList
 from release.lists.entries import WIDTHS, reserved
 from release.lists.stored import Index, new_index
 from release.match import DigestIndex, NearIndex
+from release.steps import kinds
 from release.steps.near_hash import DISTANCE
 
 
@@ -141,11 +143,24 @@ def _known(request: Request, manifest: Manifest, folder: Path) -> tuple[bytes, D
     if not request.new_only:
         return None
     tier = _open(request, "matches", manifest, folder)
-    parts = [fixed(batch.column("entry"), 32) for batch in batches(tier, "lists", LISTS)]
+    used = _uses(manifest)
+    parts = [fixed(_used(batch, used), 32) for batch in batches(tier, "lists", LISTS)]
     if any(part is None for part in parts):
         raise malformed("matches", "lists", "entries of 32 bytes", "others")
     none = np.zeros((0, 32), np.uint8)
     return tier.key, DigestIndex.build(np.concatenate([none, *(part for part in parts if part is not None)]), none)
+
+
+def _uses(manifest: Manifest) -> set[tuple[int, str]]:
+    """Return the number of each step with the types of entries that it matches; nothing of a kind that is not installed here."""
+    known = kinds()
+    return {(number, kind) for number, step in enumerate(manifest.steps, 1) if step.kind in known for kind in known[step.kind].needs_lists}
+
+
+def _used(batch: pa.RecordBatch, used: set[tuple[int, str]]) -> pa.Array:
+    """Return the keyed entries of a batch that a step matched rows with."""
+    pairs = zip(batch.column("step").to_pylist(), batch.column("type").to_pylist(), strict=True)
+    return batch.column("entry").filter(pa.array([pair in used for pair in pairs], pa.bool_()))
 
 
 def _index(used: StoredList, kind: str, known: tuple[bytes, DigestIndex] | None) -> Index:

@@ -70,7 +70,7 @@ def _in_words(done: Rescreened) -> str:
     lines = [f"{done.rows_matched:,} of the {done.rows:,} kept rows of {done.release} match an entry ({entries})."]
     lines += [f"  {kind:<8} {count:,} rows" for kind, count in done.matched.items() if done.rows_matched]
     if done.unused:
-        lines.append(f"Not matched, as nothing that was sealed tells of it: entries of type {', '.join(done.unused)}.")
+        lines.append(f"Not matched, as a rescreen has no way to: entries of type {', '.join(done.unused)}.")
     if done.rows_matched:
         lines.append("Next: build and publish a new version with this list; `release recall` the old one if nobody may use it any longer.")
     return "\n".join(lines)

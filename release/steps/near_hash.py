@@ -210,7 +210,8 @@ class NearHashKind:
                 "forms",
                 "`all`, `identity`",
                 "`all`",
-                "all eight turned and mirrored forms of a picture, or the picture as it is: cheaper, and blind to the others",
+                "all eight turned and mirrored forms of a picture, or the picture as it is stored: cheaper, and blind to the others, "
+                "also where an orientation tag turns it for viewers",
             ),
             Key(
                 "quality",

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,14 @@ from release import store
 from release.audit import SKIPPABLE, Request, audit
 from release.audit.opened import opened_folder
 from release.errors import AuditError
+
+
+@pytest.fixture(autouse=True)
+def _a_closed_terminal_ends_processes() -> Iterator[None]:
+    """Let SIGHUP mean what it means at a terminal, also where the tests run under nohup, which has it ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def arguments(world: Any) -> list[object]:

@@ -82,6 +82,17 @@ def test_only_entries_that_the_release_was_not_screened_with(project: Project) -
         rescreen(asked(project, "known-pdq", "auditor-2", new_only=True))
 
 
+def test_entries_of_a_type_that_no_step_matched_are_new(tmp_path: Path) -> None:
+    """A list whose digests alone were matched does not make its pictures known, though the evidence tells all of its entries."""
+    made = make(tmp_path / "project", rows(), Wanted(steps=(EXACT.replace("known-digests", "mixed"), NEAR, LINKS)))
+    keep(made, "mixed", "sha256", "ab" * 32)
+    keep(made, "mixed", "pdq", hash_of(5, 0))
+    answer = made.build_here(made.folder / "candidate")
+    assert answer.code == 0, answer.text
+    done = rescreen(asked(made, "mixed", new_only=True))
+    assert (done.entries, done.matched) == ({"pdq": 1, "sha256": 0}, {"pdq": 1, "sha256": 0})
+
+
 def test_command_tells_counts_and_the_next_step_and_no_row(project: Project) -> None:
     """Neither link, caption, hash nor position comes out; nothing opened stays behind."""
     keep(project, "told", "sha256", hashlib.sha256(encoded(picture(8))).hexdigest())
