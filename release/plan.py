@@ -7,7 +7,7 @@ parameters. Reading opens neither source nor lists. Every key is described in do
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -308,13 +308,18 @@ def _columns(section: Section, form: str) -> Columns:
             section.fault("image", f"no images in a source of format {LINKS}", shown(roles["image"]))
         roles |= {role: roles[role] or name for role, name in LINK_COLUMNS.items()}
     declared = {kind: column for kind in DECLARED_TYPES if (column := declared_section.optional_text(kind)) is not None}
-    named: dict[str, str] = {}
-    for role, column in (*roles.items(), *((f"declared.{kind}", column) for kind, column in declared.items())):
-        if column and named.setdefault(column, role) != role:
-            section.fault(role, "a column of its own", f"{shown(column)}, which is {named[column]} already")
+    _check_apart(section, (*roles.items(), *((f"declared.{kind}", column) for kind, column in declared.items())))
     section.close()
     declared_section.close()
     return Columns(image=roles["image"], text=roles["text"], url=roles["url"], declared=declared)
+
+
+def _check_apart(section: Section, roles: Iterable[tuple[str, str | None]]) -> None:
+    """Let no column have two roles."""
+    named: dict[str, str] = {}
+    for role, column in roles:
+        if column and named.setdefault(column, role) != role:
+            section.fault(role, "a column of its own", f"{shown(column)}, which is {named[column]} already")
 
 
 def _days(age: str) -> int | None:

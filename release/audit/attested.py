@@ -49,6 +49,14 @@ def low_quality(step: FilterStep) -> Pixels | None:
     return parsed if isinstance(parsed, Pixels) else None
 
 
+def compared(step: FilterStep) -> frozenset[str]:
+    """Return the types of list entries that a step compared with links, or with fingerprints that were made here and not declared."""
+    match _parsed(step):
+        case None | Digests(on="declared") | PhotoDna():
+            return frozenset()
+    return frozenset(kinds()[step.step.kind].needs_lists)
+
+
 def contradictions(steps: Sequence[FilterStep]) -> Iterator[str]:
     """Yield where attestations are not such as their own kinds and parameters would make them."""
     for step in steps:

@@ -185,8 +185,7 @@ def _ways(factory: StepFactory, case: Examined) -> Iterator[Way]:
     sayable = texts.has_texts(case.manifest.schema, case.manifest.columns)
     if factory.kind == EXACT:
         yield Way({"on": "stored"}, factory.needs_lists, case.columns)
-        for kind in sorted(factory.needs_lists) if sayable else ():
-            yield Way({"on": "declared"}, {kind}, Columns(None, None, None, {kind: texts.COLUMN}), canary.digests(kind).hex())
+        yield from (_as_text(kind) for kind in sorted(factory.needs_lists) if sayable)
         return
     if factory.kind == TEXT:
         yield from (Way({"terms": terms}, factory.needs_lists, case.columns) for terms in _terms(case))
@@ -197,6 +196,11 @@ def _ways(factory: StepFactory, case: Examined) -> Iterator[Way]:
                 yield _in_texts(factory, parameters)
         else:
             yield Way(parameters, factory.needs_lists - {photodna.TYPE}, case.columns)
+
+
+def _as_text(kind: str) -> Way:
+    """Return the way to look for digests of one type in every text of a row."""
+    return Way({"on": "declared"}, {kind}, Columns(None, None, None, {kind: texts.COLUMN}), canary.digests(kind).hex())
 
 
 def _in_texts(factory: StepFactory, parameters: Mapping[str, object]) -> Way:

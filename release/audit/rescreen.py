@@ -3,7 +3,8 @@
 No image is read, and no row is named: only counts come out. Digests, PDQ hashes under every convention that was sealed, links
 and domains are matched as the steps of a build do; digests of links are not, and PhotoDNA values are not sealed and cannot be. With
 `new_only` the entries that the release was screened with are left out: the sealed tier `matches` tells them, each under the match
-key. It tells all entries of a list; those of types that no step with this list uses were never matched, and so are not left out.
+key. It tells all entries of a list; those of a type that the list's step did not compare with what was sealed, by its attestation,
+are not left out, and neither are those of a step that no attestation speaks of.
 """
 
 from __future__ import annotations
@@ -15,9 +16,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from audit_logs import envelope, statement
 from audit_logs import manifest as manifests
+from audit_logs.envelope import MAX_BUNDLE
 from audit_logs.manifest import Manifest
+from audit_logs.statement import FilterStep
 from release import canary, store
+from release.audit.attested import compared
 from release.audit.evidence_tables import batches, columns, fixed, malformed
 from release.audit.opened import opened_folder
 from release.audit.sealed_prints import hits, is_sealed
@@ -28,7 +33,6 @@ from release.lists import ListStore, StoredList
 from release.lists.entries import WIDTHS, reserved
 from release.lists.stored import Index, new_index
 from release.match import DigestIndex, NearIndex
-from release.steps import kinds
 from release.steps.near_hash import DISTANCE
 
 
@@ -85,6 +89,7 @@ def rescreen(request: Request, tick: Callable[[int], object] = lambda _: None) -
     Raises:
         EvidenceError: the evidence cannot be opened, is of another manifest, or is not in its form.
         ListError: the list is missing, damaged, or has no entry that could be matched; or its self-test failed.
+        FormatError: with `new_only`, a file of attestations/ is none.
     """
     manifest = _manifest(request.folder)
     used = ListStore(request.store).open(request.name)
@@ -143,7 +148,7 @@ def _known(request: Request, manifest: Manifest, folder: Path) -> tuple[bytes, D
     if not request.new_only:
         return None
     tier = _open(request, "matches", manifest, folder)
-    used = _uses(manifest)
+    used = set(_uses(request.folder, manifest))
     parts = [fixed(_used(batch, used), 32) for batch in batches(tier, "lists", LISTS)]
     if any(part is None for part in parts):
         raise malformed("matches", "lists", "entries of 32 bytes", "others")
@@ -151,10 +156,12 @@ def _known(request: Request, manifest: Manifest, folder: Path) -> tuple[bytes, D
     return tier.key, DigestIndex.build(np.concatenate([none, *(part for part in parts if part is not None)]), none)
 
 
-def _uses(manifest: Manifest) -> set[tuple[int, str]]:
-    """Return the number of each step with the types of entries that it matches; nothing of a kind that is not installed here."""
-    known = kinds()
-    return {(number, kind) for number, step in enumerate(manifest.steps, 1) if step.kind in known for kind in known[step.kind].needs_lists}
+def _uses(folder: Path, manifest: Manifest) -> Iterator[tuple[int, str]]:
+    """Yield the number of each step of this manifest with the types of entries that its attestation says it compared."""
+    for path in sorted((folder / "attestations").glob("*")):
+        said = statement.parse(envelope.parse(store.read_file(path, MAX_BUNDLE), where=path.name).payload, where=path.name)
+        if isinstance(said.predicate, FilterStep) and said.subject.sha256 == manifest.digest:
+            yield from ((said.predicate.step.order, kind) for kind in compared(said.predicate))
 
 
 def _used(batch: pa.RecordBatch, used: set[tuple[int, str]]) -> pa.Array:

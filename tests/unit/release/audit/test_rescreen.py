@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from project import EXACT, LINKS, NEAR, TODAY, Project, Wanted, encoded, in_process, make, picture, row, rows
 
+from audit_logs.errors import FormatError
 from release import evidence
 from release.audit.rescreen import Request, rescreen
 from release.errors import AuditError, EvidenceError, ListError
@@ -91,6 +93,38 @@ def test_entries_of_a_type_that_no_step_matched_are_new(tmp_path: Path) -> None:
     assert answer.code == 0, answer.text
     done = rescreen(asked(made, "mixed", new_only=True))
     assert (done.entries, done.matched) == ({"pdq": 1, "sha256": 0}, {"pdq": 1, "sha256": 0})
+
+
+def test_entries_compared_with_declared_values_alone_are_new(tmp_path: Path) -> None:
+    """A step on values that came with the source says nothing of the pictures themselves."""
+    declared = EXACT.replace('kind = "exact-hash"', 'kind = "exact-hash"\non = "declared"').replace("known-digests", "mixed")
+    made = make(tmp_path / "project", rows(), Wanted(steps=(declared, LINKS)))
+    plan = made.plan.read_text()
+    made.plan.write_text(plan.replace('url = "url"', 'url = "url", declared = { sha256 = "sha256" }'))
+    table = pq.read_table(made.source / "train.parquet")
+    pq.write_table(
+        table.append_column("sha256", pa.array([f"{number + 1:064x}" for number in range(len(table))])), made.source / "train.parquet"
+    )
+    keep(made, "mixed", "sha256", hashlib.sha256(encoded(picture(5))).hexdigest())
+    answer = made.build_here(made.folder / "candidate")
+    assert answer.code == 0, answer.text
+    done = rescreen(asked(made, "mixed", new_only=True))
+    assert (done.entries, done.matched) == ({"sha256": 1}, {"sha256": 1})
+
+
+def test_step_that_no_attestation_speaks_of_makes_nothing_known(project: Project, tmp_path: Path) -> None:
+    """What cannot be shown to have been matched counts as new; what is no attestation is refused by name."""
+    copy = tmp_path / "candidate"
+    shutil.copytree(project.folder / "candidate", copy)
+    (first, *_) = sorted((copy / "attestations").iterdir())
+    name = "known-digests"
+    assert set(rescreen(asked(project, name, new_only=True, folder=copy)).entries.values()) == {0}
+    whole = first.read_bytes()
+    first.unlink()
+    assert rescreen(asked(project, name, new_only=True, folder=copy)).entries == rescreen(asked(project, name)).entries
+    first.write_bytes(whole[:-1])
+    with pytest.raises(FormatError, match=first.name):
+        rescreen(asked(project, name, new_only=True, folder=copy))
 
 
 def test_command_tells_counts_and_the_next_step_and_no_row(project: Project) -> None:
