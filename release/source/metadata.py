@@ -147,30 +147,32 @@ def _json_kind(column: str, records: Sequence[Record], name: str) -> type:
     Raises:
         SourceError: there are more, or values that are lists or objects.
     """
-    first: dict[type, int] = {}
-    exact = True
-    for line, record in records:
-        value = record.get(column)
-        if value is not None:
-            first.setdefault(type(value), line)
-            exact = exact and (not isinstance(value, int) or abs(value) <= _LARGEST_EXACT)
-    kinds = list(first)
-    if not kinds or (len(kinds) == 1 and kinds[0] in _ARROW):
-        return kinds[0] if kinds else str
-    if set(kinds) == {int, float} and exact:
+    values = [(line, value) for line, record in records if (value := record.get(column)) is not None]
+    first = {type(value): line for line, value in reversed(values)}
+    kinds = sorted(first, key=lambda kind: first[kind])
+    if not kinds:
+        return str
+    if len(kinds) == 1 and kinds[0] in _ARROW:
+        return kinds[0]
+    if set(kinds) == {int, float} and all(_is_exact(value) for _, value in values):
         return float
     found = f"{kinds[-1].__name__}" + (f", and {kinds[0].__name__} in line {first[kinds[0]]}" if len(kinds) > 1 else "")
     where, expected = f"{name}, line {first[kinds[-1]]}", "one of bool, whole number, number, text in the whole column"
     raise SourceError(f"column {column!r} of the metadata mixes types", where=where, expected=expected, found=found)
 
 
+def _is_exact(value: object) -> bool:
+    """Tell whether a float64 holds a number as it is."""
+    return not isinstance(value, int) or abs(value) <= _LARGEST_EXACT
+
+
 def _csv_column(column: str, records: Sequence[Record], _: str) -> pa.Array:
-    texts = [str(record.get(column) or "") for _, record in records]
-    present = [text for text in texts if text]
-    for is_written_so, parse, kind in _CSV_TYPES:
-        if present and all(is_written_so(text) for text in present):
-            return pa.array([parse(text) if text else None for text in texts], kind)
-    return pa.array([text or None for text in texts], pa.string())
+    texts = [str(record.get(column) or "") or None for _, record in records]
+    present = [text for text in texts if text is not None]
+    for is_written_so, parse, kind in _CSV_TYPES if present else ():
+        if all(map(is_written_so, present)):
+            return pa.array([None if text is None else parse(text) for text in texts], kind)
+    return pa.array(texts, pa.string())
 
 
 def _is_bool(text: str) -> bool:
