@@ -1,7 +1,8 @@
 """Published rows against the steps that judge without a list: each is done again, with its attested parameters.
 
 A step that lets a published row through twice is no proof that it took what it had to; one that would take a published row
-was not applied as attested. What a step needs and is not here (a plug-in, a model, a key) leaves its part open, and the claim says so.
+was not applied as attested. Steps that judge by rows which are gone are done again on the fingerprints that tier matches seals.
+What a step needs and is not here (a plug-in, a model, a key, vectors) leaves its part open, and the claim says so.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ import pyarrow as pa
 from audit_logs.statement import Claim, FilterStep
 from release.audit import claims
 from release.audit.candidate import Examined
+from release.audit.neighbourhood import Neighbourhood, neighbourhood
 from release.errors import Fault, StepError
+from release.evidence import OpenedTier
 from release.fingerprint import Fingerprints
 from release.plan import StepPlan
 from release.steps import KEPT, Gathers, Looks, Rows, Step, kinds
+from release.steps.neighbours import Neighbours
 
 
 @dataclass(slots=True)
@@ -27,12 +31,14 @@ class Filters:
     Attributes:
         steps: the steps that can be done again, by their order.
         open_steps: the others, and why they cannot.
+        sealed: the steps that were done again on sealed fingerprints, by their order, and what came of it.
         taken: for each step, how many published rows it would take.
         rows: how many rows there were.
     """
 
     steps: dict[int, Step]
     open_steps: dict[int, str]
+    sealed: dict[int, Neighbourhood] = field(default_factory=dict)
     taken: dict[int, int] = field(default_factory=dict)
     rows: int = 0
 
@@ -47,26 +53,52 @@ class Filters:
     def claim(self) -> Claim:
         """Return the claim, after the last row."""
         faults = [f"step {order} would not keep {taken} published rows" for order, taken in self.taken.items() if taken]
+        faults += [f"step {order} {fault}" for order, found in self.sealed.items() for fault in found.faults]
         if faults:
             return claims.refuted(claims.FILTERS, "; ".join(faults))
         done = f"steps {', '.join(map(str, self.steps))} keep all {self.rows} published rows; " if self.steps else ""
+        done += "".join(f"step {order}: {found.done}; " for order, found in self.sealed.items())
         left = "; ".join(f"step {order}: {why}" for order, why in self.open_steps.items())
         if left:
             return claims.not_checkable(claims.FILTERS, done + left)
         return claims.confirmed(claims.FILTERS, f"{done}they were screened again with the attested parameters")
 
 
-def filters(case: Examined) -> Filters | None:
-    """Return what is to be done again for a release, or None where every step has lists."""
-    made, left = {}, {}
+def filters(case: Examined, rows: OpenedTier, matches: OpenedTier | None) -> Filters | None:
+    """Return what is to be done again for a release, or None where every step has lists.
+
+    Args:
+        case: the candidate.
+        rows: the opened tier rows.
+        matches: the opened tier matches, if the auditor has it: what steps need that judge by rows which are gone.
+
+    Raises:
+        EvidenceError: a sealed table is not in its form.
+    """
+    found = Filters({}, {})
     for step in case.steps:
         if step.lists:
             continue
         try:
-            made[step.step.order] = _again(step, case)
+            again = _again(step, case)
         except StepError as error:
-            left[step.step.order] = error.what
-    return Filters(made, left) if made or left else None
+            found.open_steps[step.step.order] = error.what
+        else:
+            _place(found, step.step.order, again, (rows, matches))
+    return found if found.steps or found.open_steps or found.sealed else None
+
+
+def _place(found: Filters, order: int, step: Step, tiers: tuple[OpenedTier, OpenedTier | None]) -> None:
+    """Put a step where it belongs: done on published rows, done here on sealed fingerprints, or left open."""
+    rows, matches = tiers
+    if not isinstance(step, Gathers):
+        found.steps[order] = step
+    elif isinstance(step, Neighbours) and step.needs_pixels and matches is not None:
+        found.sealed[order] = neighbourhood(order, step.parameters, rows, matches)
+        if not found.sealed[order].whole:
+            found.open_steps[order] = "its vectors are not sealed"
+    else:
+        found.open_steps[order] = "it judges by all rows of the source at once, which an audit does not have"
 
 
 def _again(step: FilterStep, case: Examined) -> Step:
@@ -83,8 +115,6 @@ def _again(step: FilterStep, case: Examined) -> Step:
     if faults:
         raise StepError("its parameters are not those of its kind")
     made = factory.build(StepPlan(step.step.name, factory.kind, (), parameters), (), case.columns)
-    if isinstance(made, Gathers):
-        raise StepError("it judges by all rows of the source at once, which an audit does not have")
     if isinstance(made, Looks):
         made.check(case.schema)
     return made

@@ -254,7 +254,7 @@ class _Checks:
             rows = self._open("rows", folder)
             matches = self._open("matches", folder) if self.auditing.auditor.tier == "matches" else None
             made = [*self._keyed(rows, matches), self._source(rows)]
-            compared, matched, filtered = self._pass(rows)
+            compared, matched, filtered = self._pass(rows, matches)
         left_out = (claims.skipped(name, "the auditor left it out") for name in SKIPPABLE if name in self.request.skip)
         made += [*left_out, *(done.claim() for done in (compared, matched, filtered) if done is not None)]
         public = [claim for claim in self.case.claims if claim.claim not in {one.claim for one in made}]
@@ -300,12 +300,12 @@ class _Checks:
         with self.meter("source", self.case.manifest.source.rows) as tick:
             return check_source(self.request.source, self.case, rows, tick)
 
-    def _pass(self, rows: OpenedTier) -> tuple[Comparison | None, Matching | None, Filters | None]:
+    def _pass(self, rows: OpenedTier, matches: OpenedTier | None) -> tuple[Comparison | None, Matching | None, Filters | None]:
         """Read every published row once, for all that is to be done with it."""
         skip = self.request.skip
         compared = None if claims.FINGERPRINTS in skip else Comparison(rows, self.case)
         matched = None if claims.NO_LISTED_ROW in skip else matching(self.own, self.case)
-        filtered = filters(self.case)
+        filtered = filters(self.case, rows, matches)
         if compared is not None or filtered is not None or (matched is not None and matched.applied):
             with self.meter("published rows", self.case.manifest.rows) as tick:
                 Reperformance(self.case, compared, matched, filtered).run(tick)

@@ -68,19 +68,27 @@ def _near(batch: pa.RecordBatch, index: NearIndex, distance: int) -> Flags:
     """Return which rows have a hash near an entry, in any view, form and convention."""
     found = np.zeros(batch.num_rows, np.bool_)
     for name in _conventions(batch.schema):
-        codes, owners = _codes(batch.column(name))
+        codes, owners = views(batch.column(name), ("rows", "kept"))
         waiting = ~found[owners]
         found[owners[waiting][index.any_within(codes[waiting], distance)]] = True
     return found
 
 
-def _codes(column: pa.Array) -> tuple[Entries, Owners]:
-    """Return the hashes of a column, (views, 8, 32), and the row of each view; the column's own memory is read."""
+def views(column: pa.Array, place: tuple[str, str]) -> tuple[Entries, Owners]:
+    """Return the hashes of a column, (views, 8, 32), and the row of each view; the column's own memory is read.
+
+    Args:
+        column: `pdq-` cells.
+        place: tier and table that they stand in.
+
+    Raises:
+        EvidenceError: a cell does not hold whole views.
+    """
     size = FORMS * PDQ_BYTES
     _, places, data = column.buffers()
     ends = np.frombuffer(places, np.int32, len(column) + 1 + column.offset)[column.offset :].astype(np.int64)
     lengths = np.diff(ends)
     if (lengths % size).any():
-        raise malformed("rows", "kept", f"hashes in groups of {size} bytes", "others")
+        raise malformed(*place, f"hashes in groups of {size} bytes", "others")
     whole = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]] if data is not None and data.size else np.zeros(0, np.uint8)
     return whole.reshape(-1, FORMS, PDQ_BYTES), np.repeat(np.arange(len(column)), lengths // size)

@@ -215,8 +215,8 @@ class NeighboursKind:
             BAD_VECTOR: "the vector has another length, is all zero, or holds a null or a number that is not finite",
             "no-image, no-pixels, too-large, undecodable, truncated, frames, pixels, memory, timeout, crashed": "as for `near-hash`",
         },
-        audit="`not-checkable` (claim `filters`): an audit does the steps again on published rows, and these verdicts need the removed ones. An auditor with tier "
-        "`matches` has the hashes of both sides, and adds up the counts.",
+        audit="With tier `matches` it is done again on the sealed hashes of both sides (claim `filters`): a row left near a removed one, or taken though near "
+        "none, refutes it. Vectors are not sealed, so with `embedding`, and without tier `matches`, the claim is `not-checkable`.",
     )
 
     def parse(self, table: Mapping[str, object], where: str, faults: list[Fault]) -> Parameters:

@@ -13,9 +13,11 @@ from project import EXACT as FILES
 from project import KNOWN_FILE, KNOWN_LINK, Project, Row, Wanted, encoded, make, picture, row, rows
 from scoring import again, opened, read, rows_of
 
+from release.audit.neighbourhood import Neighbourhood
 from release.errors import PlanError
 from release.fingerprint import pdq
 from release.steps import UNSCREENABLE
+from release.steps.nearness import Hashes
 
 VECTORS = '[[step]]\nname = "near"\nkind = "neighbours"\n{more}embedding = {{ column = "v", length = 2, distance = 0.1 }}\n'
 UNSAFE = '[[step]]\nname = "unsafe"\nkind = "classifier"\ncolumn = "punsafe"\nthreshold = 0.8\n'
@@ -96,6 +98,45 @@ def test_pictures_near_a_removed_picture_go(tmp_path: Path) -> None:
     made.write_plan(Wanted(steps=(FILES, PIXELS.format(radius=0))))
     assert made.build_here(tmp_path / "other").code == 0
     assert "A copy" in texts(tmp_path / "other")
+
+
+def drawn(folder: Path, steps: str) -> Project:
+    """Return a project with a darker, mirrored copy of a listed file."""
+    copy = encoded(picture(KNOWN_FILE).point(lambda value: value * 0.8).transpose(0), quality=80)
+    return make(folder, [*rows(), Row(copy, "A copy", "https://pictures.example.org/copy")], Wanted(steps=(FILES, steps)))
+
+
+def test_an_auditor_does_it_again_on_sealed_hashes(tmp_path: Path) -> None:
+    """Who has the hashes of both sides sees that no row was left near a removed one, and that each that went was near."""
+    made = drawn(tmp_path / "project", PIXELS.format(radius=64))
+    assert made.build_here(tmp_path / "candidate").code == 0
+    audited, claims = audit(made, tmp_path / "candidate")
+    assert audited.code == 0, audited.text
+    assert claims["filters"]["result"] == "confirmed"
+    assert "step 2: no row that it left lies near one of the 1 hashes" in claims["filters"]["detail"]
+    assert "all 1 that it took do" in claims["filters"]["detail"]
+
+
+@pytest.mark.parametrize(("found", "told"), [([], "left 1 rows that lie near"), ([0], "took 1 rows that lie near no removed one")])
+def test_an_institution_cannot_say_that_it_looked_for_neighbours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: list[int], told: str
+) -> None:
+    """A step that took nothing, or a row of somebody's choice, is refuted by the sealed hashes."""
+    made = drawn(tmp_path / "project", PIXELS.format(radius=64))
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            Hashes, "near", lambda self, of: iter([(row, np.zeros(1, np.int64)) for row in found if self.count and not of.unit])
+        )
+        assert made.build_here(tmp_path / "candidate").code == 0
+    audited, claims = audit(made, tmp_path / "candidate")
+    assert (audited.code, claims["filters"]["result"]) == (1, "refuted"), audited.text
+    assert told in claims["filters"]["detail"]
+
+
+def test_where_vectors_count_too_what_went_is_not_judged_by_hashes() -> None:
+    """Vectors are not sealed: what went may have had its reason in them, and what stayed near a removed row by its hash has none."""
+    assert Neighbourhood(seeds=1, left=0, taken=3, far=2, whole=False).faults == []
+    assert Neighbourhood(seeds=1, left=1, taken=3, far=2, whole=False).faults == ["left 1 rows that lie near a removed one"]
 
 
 def test_a_row_without_a_vector_is_unscreenable(tmp_path: Path) -> None:
