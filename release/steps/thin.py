@@ -35,6 +35,7 @@ KIND = "thin"
 NOTES = pa.schema([("split", pa.string()), ("host", pa.string()), ("size", pa.int16())])
 CELLS = ("split", "host", "size")
 _CELL = Pattern("|".join(CELLS), "one of " + ", ".join(CELLS))
+WORST = 5  # cells that are told one by one
 _APART = "\x1f"
 
 
@@ -136,20 +137,24 @@ class Thin:
             raise StepError("a thin step needs the memory of the dataset line", where=f"step {self.name}", code="step-gather")
         source = _Source.of(results, held, self.parameters.least_cell)
         drawn = np.zeros(len(source.tags), np.bool_)
-        worst, cells = 0.0, 0
+        parent, last = [], []
         for rows in source.cells_with_hits():
             drawn[self._draw(source, rows)] = True
-            hits, cover = int(source.hit[rows].sum()), int((source.cover[rows] | drawn[rows]).sum())
-            worst, cells = max(worst, hits / (hits + cover)), cells + 1
+            cover, inside = source.cover[rows] | drawn[rows], source.released[rows]
+            parent.append(Cell(len(rows), int(source.hit[rows].sum()), int(cover.sum())))
+            last.append(Cell(int(inside.sum()), int((source.hit[rows] & inside).sum()), int((cover & inside).sum())))
         going = source.kept & (drawn | source.cover | source.listed)
         starts = np.cumsum([0, *(result.rows for result in results)])
         taken = {
             result.unit: dict.fromkeys(np.flatnonzero(going[start : start + result.rows]).tolist(), "")
             for result, start in zip(results, starts.tolist(), strict=False)
         }
-        told = f"step {self.name}: {int(going.sum())} rows taken, {int(drawn.sum())} of them drawn anew, for {cells} cells with hits"
-        sure = f"; in the worst cell 1 in {1 / worst:.0f} of hits and drawn rows is a hit" if cells else ""
-        return Taken(taken, (told + sure,), held.lineage.with_rows(source.tags[drawn], source.tags[source.hit]))
+        told = f"step {self.name}: {int(going.sum())} rows taken, {int(drawn.sum())} of them drawn anew, for {len(parent)} cells with hits"
+        return Taken(
+            taken,
+            (told, *hiding("the source", parent), *hiding("the last release", last)),
+            held.lineage.with_rows(source.tags[drawn], source.tags[source.hit]),
+        )
 
     def _draw(self, source: _Source, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return the rows that are drawn from a cell: as many as its hits need, and among the last release's rows as many as those need."""
@@ -174,6 +179,40 @@ class Thin:
 
     def _missing(self, hits: Flags, cover: Flags) -> int:
         return (self.parameters.among - 1) * int(hits.sum()) - int(cover.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What somebody who has other rows of a cell sees missing: of `rows` rows `hits` that a list took, and `cover` that were drawn."""
+
+    rows: int
+    hits: int
+    cover: int
+
+    @property
+    def precision(self) -> float:
+        """How often the best guess at a hit is right: every missing row looks like any other of its cell."""
+        return self.hits / (self.hits + self.cover)
+
+
+def hiding(holder: str, cells: Sequence[Cell]) -> Iterator[str]:
+    """Yield, for the institution alone, how often somebody who has other rows guesses a hit: over all, in the median cell, and in the worst ones.
+
+    Args:
+        holder: what that person has, in words.
+        cells: those with hits; of others nothing has to hide.
+    """
+    ranked = sorted((cell for cell in cells if cell.hits), key=lambda cell: cell.precision, reverse=True)
+    if not ranked:
+        return
+    whole = Cell(0, sum(cell.hits for cell in ranked), sum(cell.cover for cell in ranked))
+    middle = ranked[len(ranked) // 2]
+    yield (
+        f"who has {holder} and takes a missing row for a hit is right 1 time in {1 / whole.precision:.0f} over all, "
+        f"in {1 / middle.precision:.0f} in the median cell, in {1 / ranked[0].precision:.0f} in the worst of {len(ranked)}"
+    )
+    for cell in ranked[:WORST]:
+        yield f"  {holder}, a cell of {cell.rows} rows: {cell.hits} hits and {cell.cover} drawn rows, 1 in {1 / cell.precision:.0f}"
 
 
 def _classes(sizes: npt.NDArray[np.float64]) -> npt.NDArray[np.int16]:

@@ -66,7 +66,7 @@ def test_an_attacker_with_parent_and_both_versions_is_right_once_in_a_hundred(pu
     first, second, published = tmp_path / "first", tmp_path / "second", tmp_path / "published"
     answer = public.build_here(first)
     assert answer.code == 0, answer.text
-    assert "1 in 100 of hits and drawn rows is a hit" in answer.out
+    assert "who has the source and takes a missing row for a hit is right 1 time in 100 over all" in answer.out
     everything, before = set(range(ROWS)), rows_of(first)
     assert not before & set(FIRST)
     assert best_precision(everything - before, FIRST) <= 0.01

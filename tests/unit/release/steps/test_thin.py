@@ -70,7 +70,10 @@ def test_ninety_nine_rows_of_its_cell_are_drawn_for_each_hit(tmp_path: Path) -> 
     assert not rows_taken(taken) & {3, 9}
     assert set(taken.rows[0].values()) == {""}
     assert "198 rows taken" in taken.told[0]
-    assert "1 in 100" in taken.told[0]
+    assert taken.told[1:] == (
+        "who has the source and takes a missing row for a hit is right 1 time in 100 over all, in 100 in the median cell, in 100 in the worst of 1",
+        "  the source, a cell of 400 rows: 2 hits and 198 drawn rows, 1 in 100",
+    )
 
 
 def test_the_same_line_draws_the_same_rows_and_another_line_others(tmp_path: Path) -> None:
@@ -107,6 +110,23 @@ def test_what_went_since_the_last_release_hides_among_what_it_had(tmp_path: Path
     second = thin(tmp_path).gather([shard(tmp_path, range(1000), hosts, {3: "known", int(had[0]): "known"})], held)
     new = rows_taken(second) - rows_taken(first)
     assert len(new & set(had.tolist())) == 99
+    assert "who has the last release and takes a missing row for a hit is right 1 time in 100 over all" in second.told[3]
+
+
+def test_an_attacker_is_right_no_more_often_than_is_told(tmp_path: Path) -> None:
+    """Whoever has source and release, and guesses in the cell where guessing pays most, has the precision that the build told."""
+    hosts = ["a.example"] * 600 + ["b.example"] * 900
+    hits = {3: "known", 9: "known", 700: "known"}
+    taken = thin(tmp_path, 'kind = "thin"\nleast_cell = 200\namong = 150\n').gather(
+        [shard(tmp_path, range(1500), hosts, hits)], Held(Lineage.new())
+    )
+    missing = rows_taken(taken) | set(hits)
+    best = 0.0
+    for cell in (range(600), range(600, 1500)):
+        gone = [row for row in cell if row in missing]
+        best = max(best, sum(row in hits for row in gone) / len(gone))
+    assert f"in {1 / best:.0f} in the worst of 2" in taken.told[1]
+    assert 1 / best >= 150
 
 
 def test_small_cells_are_put_together(tmp_path: Path) -> None:
