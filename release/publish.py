@@ -36,6 +36,7 @@ from audit_logs.trust import Trust
 from audit_logs.verify import verify
 from release import head, store
 from release.errors import GateError
+from release.report import Writing
 from release.report import report as report_page
 
 SEALED = "evidence"
@@ -235,7 +236,7 @@ def _write(folder: Path, destination: Path, manifest: Manifest, trust: bytes, no
         store.write_file(staging / "trust.json", trust)
         report = verify(FolderFiles(staging), trust, now=now)
         _check_verdict(report)
-        store.write_file(staging / PAGE, report_page(tell(report), now))
+        store.write_file(staging / PAGE, report_page(tell(report), Writing(now, trusts.parse(trust).digest)))
         store.swap_folder(staging, destination)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

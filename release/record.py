@@ -35,6 +35,7 @@ from audit_logs.verify import verify
 from release import head, notices, store
 from release.errors import GateError
 from release.publish import PAGE, Authority, not_ours, waiting_for
+from release.report import Writing
 from release.report import report as report_page
 
 LOG = "log"
@@ -137,7 +138,8 @@ def _add(folder: Path, entries: Sequence[bytes], authority: Authority, now: date
         log.append(entries, authority.log)
         _lay_entries(staging, replay(log.entries(), trust))
         if (staging / PAGE).exists():
-            store.write_file(staging / PAGE, report_page(tell(verify(FolderFiles(staging), authority.trust, now=now)), now))
+            found = tell(verify(FolderFiles(staging), authority.trust, now=now))
+            store.write_file(staging / PAGE, report_page(found, Writing(now, trust.digest)))
         store.swap_folder(staging, folder.absolute())
 
 
@@ -224,7 +226,7 @@ def _update(destination: Path, folder: Path, trust_bytes: bytes, now: datetime) 
         _check_tellable(report, destination)
         if report.verdict != "verified" and _stands(manifest, state, trust):
             return waiting_for(manifest, state, log, trust) or _all_witnesses(trust)
-        store.write_file(staging / PAGE, report_page(tell(report), now))
+        store.write_file(staging / PAGE, report_page(tell(report), Writing(now, trust.digest)))
         store.swap_folder(staging, destination.absolute())
     return report.verdict
 

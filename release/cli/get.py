@@ -76,7 +76,7 @@ def _as_json(got: Got) -> dict[str, object]:
 
 
 def _in_words(got: Got) -> Iterator[str]:
-    from release.consume.advice import advice, reason
+    from release.advice import explained, reason
 
     report = got.report
     yield f"{report.verdict.upper()}: {report.release} {report.version}".rstrip() + ("" if got.folder is None else f" in {got.folder}")
@@ -84,8 +84,7 @@ def _in_words(got: Got) -> Iterator[str]:
         yield from (f"  {failure}" for failure in report.failures)
     if why := reason(report):
         yield f"The reason that the institution gives: {why}"
-    if said := advice(report):
-        yield said
+    yield from explained(report)
     if got.changes is not None:
         yield from _changes(got.changes)
 

@@ -12,6 +12,7 @@ import click
 
 from release.cli._command import FOLDER, command
 from release.cli._output import Output
+from release.cli._page import page_place, write_page
 from release.cli._trusting import trusting
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         "release verify published --trust-digest 5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03",
         "release verify published --trust-on-first-use",
         "release verify hub:example/street-scenes --trust trust.json",
+        "release verify published --trust trust.json --report street-scenes.html",
     ),
 )
 @click.argument("folder", metavar="DIR|hub:NAME[@VERSION]")
@@ -39,62 +41,76 @@ if TYPE_CHECKING:
     help="The trust file in the release, though nobody vouched for it; pinned as --trust, or beside DIR, if the release is verified.",
 )
 @click.option("--state", type=FOLDER, help="What was seen of the log before.  [default: beside the trust file]")
+@click.option("--report", type=FOLDER, metavar="FILE", help="Write what was found as one page for people, outside DIR.")
 @click.option("--now", hidden=True, help="The time to verify at, as YYYY-MM-DDTHH:MM:SSZ.")
-def verify(output: Output, folder: str, state: Path | None, now: str | None, **trust: Any) -> int:  # noqa: ANN401  (click has checked their types)
+def verify(output: Output, folder: str, now: str | None, **options: Any) -> int:  # noqa: ANN401  (click has checked their types)
     """Verify a release from its bytes, down to each row, and give a verdict.
 
     A folder is verified offline. A release on the Hub is fetched into a temporary folder, verified there, and not kept.
+
+    With --report, the findings become one HTML page that needs no network: the steps, lists, auditors, and the history of the log.
 
     Exit codes: 0 verified, 1 failed, 3 stale, 4 withdrawn, 5 incomplete; 2 is a wrong call.
     """
     from audit_logs import contact
     from audit_logs.fields import instant
-    from audit_logs.telling import as_json, human, tell
+    from audit_logs.telling import as_json, tell
     from release.checks import local_folder, remembered
     from release.consume.address import is_on_hub
     from release.consume.verify import check
     from release.errors import UsageError
 
     if is_on_hub(folder):
-        return _on_hub(output, folder, state, trust)
-    asked = contact.Asked(trust["trust"], trust["trust_digest"], trust["trust_on_first_use"])
+        return _on_hub(output, folder, options)
+    asked = contact.Asked(options["trust"], options["trust_digest"], options["trust_on_first_use"])
     if asked.fault:
         raise UsageError(asked.fault)
+    place = page_place(options["report"], local_folder(folder))
     chosen = contact.choose(local_folder(folder), asked)
     if chosen.warning:
         output.warn(chosen.warning)
-    place = state or chosen.state
-    seen = remembered.read(place)
+    memory = options["state"] or chosen.state
+    seen = remembered.read(memory)
     report = check(folder, chosen.data, seen=seen, now=instant(now) if now else None, workers=os.cpu_count() or 1)
-    output.result(as_json(tell(report)), human(tell(report)))
-    _remember(output, (local_folder(folder), chosen), (place, seen), report)
+    output.result(as_json(tell(report)), _in_words(report))
+    _remember(output, (local_folder(folder), chosen), (memory, seen), report)
+    write_page(output, place, report, chosen)
     return report.exit_code
 
 
-def _on_hub(output: Output, name: str, state: Path | None, options: Mapping[str, Any]) -> int:
-    """Verify a release on the Hub, and keep nothing of it but what was seen of its log."""
+def _on_hub(output: Output, name: str, options: Mapping[str, Any]) -> int:
+    """Verify a release on the Hub, and keep nothing of it but what was seen of its log, and the page."""
     from audit_logs.documents import write
-    from audit_logs.telling import as_json, human, tell
+    from audit_logs.telling import as_json, tell
+    from release.advice import explained
     from release.checks import remembered
     from release.consume.address import parse
-    from release.consume.advice import advice
     from release.consume.fetch import Wish, fetch
 
-    address = parse(name)
+    address, state = parse(name), options["state"]
+    target = page_place(options["report"], None)
     choose = trusting(output, Path(address.folder_name), options).choose
     with TemporaryDirectory(prefix="vetted-release-") as place, output.progress("bytes", total=None, unit="B") as bar:
         wish = Wish(address, choose, allow_withdrawn=True, workers=os.cpu_count() or 1, progress=bar.update, state=state)
         fetched = fetch(wish, Path(place), {})
         report, chosen = fetched.report, fetched.chosen
         if fetched.whole:
-            output.result(as_json(tell(report)), "\n".join(filter(None, [human(tell(report)), advice(report)])))
+            output.result(as_json(tell(report)), _in_words(report))
             where = state or chosen.state
             _remember(output, (Path(place), chosen), (where, remembered.read(where)), report)
         else:  # refused for its record; nothing was fetched that facts could be told of
             failures = [f"  {failure}" for failure in report.failures]
-            words = [f"{report.verdict.upper()}: {report.release} {report.version}".rstrip(), *failures, advice(report)]
+            words = [f"{report.verdict.upper()}: {report.release} {report.version}".rstrip(), *failures, *explained(report)]
             output.result({"verdict": report.verdict, "failures": write(report.failures)}, "\n".join(words))
+    write_page(output, target, report, chosen, whole=fetched.whole)
     return report.exit_code
+
+
+def _in_words(report: Report) -> str:
+    from audit_logs.telling import human, tell
+    from release.advice import explained
+
+    return "\n".join([human(tell(report)), *explained(report)])
 
 
 def _remember(output: Output, verified: tuple[Path, Chosen], memory: tuple[Path | None, Seen | None], report: Report) -> None:

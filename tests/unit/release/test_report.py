@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from simulator import Simulator
@@ -38,16 +41,25 @@ from audit_logs.statement import (
     Withdrawal,
     about_manifest,
 )
-from audit_logs.telling import Fact, OpinionSummary, Told
-from release.page import STYLE
-from release.report import report as page
+from audit_logs.telling import Fact, OpinionSummary, Told, tell
+from release.advice import advice
+from release.page import is_page
+from release.report import Writing, of_record
+from release.report import report as write
+from release.style import STYLE
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SHA = "ab" * 32
 TOOL = Tool("vetted-release", "0.1.0", SHA)
 HOSTILE = '</style><script>alert(1)</script><img src=x onerror="a">&amp; \'\u202e\u0000'
 TIMES = ("2026-02-10T08:00:00Z", "2026-02-10T09:30:00Z")
+TRUST = "cd" * 32
 ORGANISATIONS = ("auditor-one.example", "auditor-two.example")
+
+
+def page(told: Told, now: datetime, *, own: bool = False) -> bytes:
+    """Return the page as the publisher's tool writes it, or as a reader's own verification does."""
+    return write(told, Writing(now, TRUST, own))
 
 
 def _step(order: int, name: str, kind: str, rows: tuple[int, int, int], used: ListUse) -> FilterStep:
@@ -171,21 +183,21 @@ class _Reader(HTMLParser):
     def __init__(self, data: bytes) -> None:
         super().__init__()
         self.elements: list[str] = []
-        self.attributes: set[str] = set()
+        self.attributes: list[tuple[str, str, str]] = []
         self.open: list[str] = []
         self.text = ""
         self.feed(data.decode())
         self.close()
+        assert not self.open
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append(tag)
-        self.attributes |= {name for name, _ in attrs}
+        self.handle_startendtag(tag, attrs)
         if tag != "meta":
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append(tag)
-        self.attributes |= {name for name, _ in attrs}
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -194,34 +206,73 @@ class _Reader(HTMLParser):
         if "style" not in self.open:
             self.text += data
 
+    def values(self, tag: str, name: str) -> list[str]:
+        """Return the values of an attribute."""
+        return [value for found, attribute, value in self.attributes if (found, attribute) == (tag, name)]
 
-def test_page_says_first_that_it_lies_outside_the_proof() -> None:
-    """Whoever can change the folder can change this page, so its first words say what it is worth."""
-    text = _Reader(page(_report(), NOW)).text
-    assert text.split("1.2.3: report")[1].lstrip().startswith("This page lies outside the proof.")
-    assert "2026-03-01T12:00:00Z" in text
+
+def _text(data: bytes) -> str:
+    return " ".join(_Reader(data).text.split())
+
+
+def test_the_verdict_stands_first_and_says_by_whom_and_what_it_is_worth() -> None:
+    """Whoever can change the folder can change this page, so its first words say who found this and that it proves nothing."""
+    text = _text(page(_report(), NOW)).split("1.2.3", 2)[2]
+    order = ("Verified", "the publisher's own tool found on 2026-03-01, 12:00 UTC", "This page lies outside the proof.", "36,733 rows")
+    places = [text.index(part) for part in order]
+    assert places == sorted(places)
+    assert TRUST in text
+
+
+def test_a_page_of_ones_own_says_so() -> None:
+    """A page that a reader made tells that, and that anybody could have written it."""
+    text = _text(page(_report(), NOW, own=True))
+    assert "a reader's own verification found on" in text
+    assert "Anybody can write such a page" in text
+    assert "publisher's own tool" not in text
 
 
 def test_page_tells_all_that_a_reader_needs() -> None:
-    """Verdict, funnel, lists and their ages, coverage, self-test, auditors, freshness, history with voids, limits."""
-    text = " ".join(_Reader(page(_report(), NOW)).text.split())
+    """Funnel, lists and their ages, coverage, canaries of both kinds, auditors, freshness, history with voids, limits, how to verify."""
+    text = _text(page(_report(), NOW))
     for expected in (
-        "verified on 2026-03-01T12:00:00Z",
-        "Source: 40,000 rows",
-        "2. near-copies (near-hash): 2,904 removed, 41 unscreenable; 36,733 rows left",
-        "10 days when used, 29 when this page was written",
-        "pdq-full: 39,997 of 40,000",
-        "12 of 12 planted rows found; 4 beyond the distance rightly not found",
-        "PASSED, on a report that is unqualified; evidence: tier matches. It counts.",
+        "Source40,000 rows",
+        "40,000 rows came in, 3,214 were removed (8.03 %), 53 could not be screened (0.13 %), and 36,733 rows are published (91.83 %)",
+        "2. near-copies (near-hash)36,733 rows left2,904 removed, 41 unscreenable",
+        "10 days when used, 29 when this page was written; at most 90 allowed when used",
+        "39,997 of 40,000 (99.99 %)",
+        "12 of 12 planted rows found4 beyond the distance rightly not found",
+        "this supports no figure for what was missed",
+        "nobody measured how many listed rows the steps miss",
+        "PASSED, on a report that is unqualified; evidence: tier matches: also what was removed. It counts.",
         "No opinion: it was engaged and has given no opinion.",
-        "cosignatures of 2 witnesses were 3 days old; the policy allows 30 days",
+        "In the words of auditor-one.example, who audited from 2026-02-10, 08:00 UTC",
+        "cosignatures of 2 witnesses were 3 days old; the trust file allows 30 days: 27 days are left",
+        "a verification after 2026-03-28, 12:00 UTC says stale",
         "auditor-one.example reported on its audit: unqualified.",
         "Void entry by auditor-two.example, counts for nothing: its key may not sign this (wrong-role).",
         "Void entry, counts for nothing: it has not its legal form (malformed).",
         "That nothing harmful is left.",
         "Removal counts are not prevalence.",
+        "release verify DIR --trust trust.json --report my-report.html",
     ):
-        assert expected in text
+        assert expected in text, expected
+
+
+def test_blind_canaries_are_told_apart_from_the_self_test() -> None:
+    """Only rows that an auditor placed unknown to the institution can say what is missed; they have a part of their own."""
+    told = _report()
+    assert told.state is not None
+    assert told.manifest is not None
+    candidate = told.state.candidates[told.manifest.digest]
+    entry = candidate.reports[0]
+    said = entry.predicate
+    assert isinstance(said, AuditReport)
+    blind = replace(entry, predicate=replace(said, scope=replace(said.scope, canaries=300)))
+    told.state.candidates[told.manifest.digest] = replace(candidate, reports=(blind,))
+    text = _text(page(told, NOW))
+    assert "Rows that an auditor placed unknown to the institution.AuditorPlacedauditor-one.example300" in text
+    assert "nobody measured" not in text
 
 
 @pytest.mark.parametrize("text", [HOSTILE, "<svg/onload=x>", "--><b>"])
@@ -229,8 +280,7 @@ def test_hostile_text_adds_no_element_and_no_attribute(text: str) -> None:
     """Authorities, claims, details, reasons and licences are strangers' words: the page's structure is the same with any."""
     calm, bent = _Reader(page(_report(), NOW)), _Reader(page(_report(text), NOW))
     assert bent.elements == calm.elements
-    assert bent.attributes == calm.attributes
-    assert not bent.open
+    assert [(tag, name) for tag, name, _ in bent.attributes] == [(tag, name) for tag, name, _ in calm.attributes]
     assert "\u202e" not in bent.text
 
 
@@ -238,8 +288,18 @@ def test_page_can_neither_run_nor_fetch_anything() -> None:
     """No script, link, image or inline style; the policy allows the one style sheet by its digest and nothing else."""
     data = page(_report(), NOW).decode()
     reader = _Reader(data.encode())
-    assert not {"script", "img", "iframe", "link", "a", "object", "form", "base"} & set(reader.elements)
-    assert not {name for name in reader.attributes if name.startswith("on")} | ({"style", "src", "href"} & reader.attributes)
+    assert not {"script", "img", "image", "use", "iframe", "link", "object", "form", "base", "foreignObject"} & set(reader.elements)
+    names = {name for _, name, _ in reader.attributes}
+    assert not {name for name in names if name.startswith("on")} | ({"style", "src", "xlink:href", "target", "ping"} & names)
+    ids = [value for _, name, value in reader.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    for tag, name, value in reader.attributes:
+        if name == "href":
+            assert (tag, value[:1]) == ("a", "#")
+            assert value[1:] in ids
+        if "url(" in value:
+            assert name == "fill"
+            assert value[5:-1] in ids
     style = re.search(r"<style>(.*)</style>", data, re.DOTALL)
     assert style is not None
     assert style[1] == STYLE
@@ -257,12 +317,15 @@ def test_same_report_and_time_give_the_same_bytes() -> None:
 
 def test_a_failed_release_shows_reasons_and_no_claims() -> None:
     """Nothing that a failed release says should be believed, so none of it is repeated."""
-    failed = replace(_report(), verdict="failed", facts=(), failures=(Failure("file-digest", "data/x", SHA, "another"),))
+    failed = replace(_report(), verdict="failed", facts=(), not_proven=(), failures=(Failure("file-digest", "data/x", SHA, "another"),))
     text = _Reader(page(failed, NOW)).text
-    assert "believe nothing" in text
+    assert "Believe nothing that this release says" in text
+    assert "A file has other bytes than those that were signed" in text
     assert "file-digest" in text
-    assert "near-copies" not in text
-    assert "It counts" not in text
+    assert "It calls itself version 1.2.3, which is not believed" in text
+    assert "What to do next. Do not use this copy." in text
+    for claim in ("near-copies", "It counts", "36,733", "Example Foundation", "PASSED", "released version"):
+        assert claim not in text
 
 
 def test_a_report_without_manifest_or_log_is_a_page_too() -> None:
@@ -274,13 +337,118 @@ def test_a_report_without_manifest_or_log_is_a_page_too() -> None:
 def test_unknown_age_is_said() -> None:
     """Without a quorum nobody knows how fresh the log is."""
     stale = replace(_report(), verdict="stale", freshness=Freshness(None, 86_400, 2, 1), failures=(Failure("stale"),))
-    assert "Age unknown" in _Reader(page(stale, NOW)).text
+    assert "Age unknown" in _text(page(stale, NOW))
 
 
-def test_bars_are_no_longer_than_the_source_and_survive_an_empty_one() -> None:
+def test_a_stale_release_says_how_old_and_since_when() -> None:
+    """The scale goes beyond the line, and the words say by how much."""
+    stale = replace(_report(), verdict="stale", freshness=Freshness(45 * 86_400, 30 * 86_400, 2, 2), failures=(Failure("stale"),))
+    text = _text(page(stale, NOW))
+    assert "were 45 days old; the trust file allows 30 days: 15 days more than allowed" in text
+    assert "stale since 2026-02-14, 12:00 UTC" in text
+    assert '<rect x="65.99%" y="0" width="32.99%" height="100%" class="over"/>' in page(stale, NOW).decode()
+
+
+def test_a_withdrawn_release_says_why_and_what_to_do() -> None:
+    """The reason is the institution's own; the page quotes it."""
+    world = Simulator().write_statements()
+    world.withdraw("release", about_manifest(world.manifest.digest), "publish")
+    told = tell(world.finish().verify())
+    text = _text(page(told, NOW))
+    assert told.verdict == "withdrawn"
+    assert "The reason that the institution gives: an error was found" in text
+    assert "Do not train on it." in text
+    assert "institution.example withdrew version 1.0.0, for this reason: an error was found." in text
+    assert "institution.example released version 1.0.0. This version was withdrawn later." in text
+
+
+def test_an_incomplete_release_says_what_is_missing() -> None:
+    """A candidate that nobody released is told apart from a release."""
+    world = Simulator()
+    world.skip.add(Release)
+    text = _text(page(tell(world.finish().verify()), NOW))
+    assert "Incomplete" in text
+    assert "It is a candidate that has not been released yet" in text
+
+
+def test_where_the_record_alone_was_looked_at_nothing_is_told_of_the_data() -> None:
+    """What was refused before it was fetched proves nothing of its files."""
+    text = _text(page(of_record(replace(_report(), verdict="withdrawn", failures=(Failure("withdrawn"),))), NOW))
+    assert "they were not fetched" in text
+    assert "byte for byte" not in text
+
+
+def test_shapes_are_no_longer_than_the_source_and_survive_an_empty_one() -> None:
     """Percentages are whole hundredths, so that the same numbers give the same bytes anywhere."""
     data = page(_report(), NOW).decode()
-    widths = [float(width) for width in re.findall(r'class="left" x="[\d.]+%" y="0" width="([\d.]+)%"', data)]
-    assert widths == [100.0, 99.19, 91.83]
-    empty = replace(_report(), steps=tuple(replace(step, input=Boundary(SHA, 0), output=Boundary(SHA, 0)) for step in _report().steps))
-    assert 'width="0.00%"' in page(empty, NOW).decode()
+    widths = [(int(right) - int(left)) / 20000 for right, left in re.findall(r'points="\d+,0 \d+,0 (\d+),200 (\d+),200"', data)]
+    assert widths == [1.0, 0.9919, 0.9183]
+    told = _report()
+    assert told.state is not None
+    assert told.manifest is not None
+    empty = _with_steps(
+        told, lambda step: replace(step, input=Boundary(SHA, 0), output=Boundary(SHA, 0), removed=0, unscreenable=0, coverage={"md5": 0})
+    )
+    text = _text(page(empty, NOW))
+    assert "0 rows came in, 0 were removed (none of none)" in text
+    assert "0 of 0 (none of none)" in text
+
+
+def _with_steps(told: Told, bend: Callable[[FilterStep], FilterStep], times: int = 1) -> Told:
+    """Return a report whose step attestations are others, each of them so many times."""
+    assert told.state is not None
+    assert told.manifest is not None
+    candidate = told.state.candidates[told.manifest.digest]
+    steps = [replace(entry, predicate=bend(step)) for _ in range(times) for entry, step in candidate.attestations]
+    told.state.candidates[told.manifest.digest] = replace(candidate, steps=tuple(steps))
+    return told
+
+
+def test_fifty_steps_with_the_longest_names_are_a_page() -> None:
+    """A plan may have many steps, each with a name of 63 characters and a reason of 300 for going on above its cap."""
+
+    def bend(step: FilterStep) -> FilterStep:
+        return replace(step, step=replace(step.step, name="x" * 63), override="<b>" + "w" * 297, lists=step.lists * 3)
+
+    reader = _Reader(page(_with_steps(_report(), bend, 25), NOW))
+    assert reader.values("svg", "class").count("shape") == 51
+    assert "b" not in reader.elements
+
+
+def test_steps_without_lists_or_fingerprints_are_told() -> None:
+    """A dataset of links, or a plan of scores alone, has no picture to look at."""
+    bare = _with_steps(_report(), lambda step: replace(step, lists=(), coverage={}, self_test=SelfTest(0, 0, 0)))
+    text = _text(page(bare, NOW))
+    assert "No step used a list of known material." in text
+    assert "none needed" in text
+    assert "No step has a self-test, because none uses a list." in text
+
+
+def test_headings_are_in_order_and_tables_are_named() -> None:
+    """A screen reader walks by headings, landmarks and captions: none is skipped, and each table has one."""
+    reader = _Reader(page(_report(), NOW))
+    levels = [int(tag[1]) for tag in reader.elements if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert reader.elements.count("table") == reader.elements.count("caption")
+    assert [reader.elements.count(tag) for tag in ("header", "main", "nav", "footer")] == [1, 1, 1, 1]
+    assert set(reader.values("th", "scope")) == {"col", "row"}
+    assert reader.elements.count("svg") == len(reader.values("svg", "role")) + len(reader.values("svg", "aria-hidden"))
+
+
+def test_a_page_is_known_by_its_head(tmp_path: Path) -> None:
+    """What this program wrote may be replaced by a newer one, and nothing else."""
+    path = tmp_path / "report.html"
+    assert not is_page(path)
+    path.write_bytes(page(_report(), NOW))
+    assert is_page(path)
+    path.write_bytes(b"<!DOCTYPE html><p>my thesis</p>")
+    assert not is_page(path)
+    assert not is_page(tmp_path)
+
+
+def test_what_to_do_next_is_that_of_the_commands() -> None:
+    """Page and command say the same words."""
+    failed = replace(_report(), verdict="failed", facts=(), failures=(Failure("log-fork", "log", "a", "b"),))
+    assert advice(failed) in _text(page(failed, NOW))
