@@ -16,9 +16,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
-from audit_logs.errors import Failure
+from audit_logs.errors import Failure, VerificationError
+from audit_logs.fields import version_key
 from audit_logs.report import INCOMPLETE_CODES, NOT_FATAL, STALE_CODES, WITHDRAWN_CODE, Report
 from audit_logs.telling import Told
 
@@ -205,12 +207,37 @@ def advice(outcome: Outcome) -> str:
     return following + (_ALSO_WITHDRAWN if outcome.verdict == "failed" and WITHDRAWN_CODE in codes else "")
 
 
-def explained(outcome: Outcome) -> list[str]:
+def explained(report: Report | Told) -> list[str]:
     """Return the lines that a person is told after a verdict: what each reason means, then what to do; none if it is verified."""
-    if outcome.verdict == "verified":
+    if report.verdict == "verified":
         return []
-    means = dict.fromkeys(meaning(failure.code) for failure in outcome.failures)
-    return ["", "What that means:", *(f"  {text}" for text in means), "", "What to do next:", f"  {advice(outcome)}"]
+    means = dict.fromkeys(meaning(failure.code) for failure in report.failures)
+    version = newer(report) if report.verdict != "failed" else ""
+    following = [f"  {advice(report)}"] + ([f"  The log has a newer release that stands: version {version}."] if version else [])
+    return ["", "What that means:", *(f"  {text}" for text in means), "", "What to do next:", *following]
+
+
+def require(report: Report, accept_stale: timedelta | None = None) -> None:
+    """Return if a release may be used, as `Report.require` does.
+
+    Raises:
+        VerificationError: it may not; the next step is what a reader can do about it.
+    """
+    try:
+        report.require(accept_stale)
+    except VerificationError as error:
+        raise error.recast(VerificationError, next_step=advice(report)) from error
+
+
+def newer(report: Report | Told) -> str:
+    """Return the highest version that the log has above this one and that was not withdrawn, "" if there is none."""
+    if report.state is None or report.manifest is None:
+        return ""
+    standing = [
+        found.version for found in report.state.releases if found == report.state.release_of(found.manifest) and found.withdrawn is None
+    ]
+    highest = max(standing, key=version_key, default="")
+    return highest if highest and version_key(highest) > version_key(report.manifest.version) else ""
 
 
 def reason(report: Report | Told) -> str:

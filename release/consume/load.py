@@ -23,7 +23,7 @@ import pyarrow as pa
 from audit_logs import contact
 from audit_logs.errors import VerificationError
 from audit_logs.manifest import Manifest, Shard
-from release import store
+from release import advice, store
 from release.checks import trust_bytes
 from release.consume.address import is_on_hub, parse
 from release.consume.fetch import Wish
@@ -81,7 +81,7 @@ def _fetched(path: Path | str, trust: Path | str | bytes, accept_stale: timedelt
     folder = (own if cache_dir is None else Path(cache_dir)) / "hub" / address.folder_name
     got = get(Wish(address, lambda _: chosen, accept_stale), folder)
     if got.folder is None:
-        got.report.require(accept_stale)
+        advice.require(got.report, accept_stale)
         raise VerificationError("the release was not accepted", where=str(path), found=got.report.verdict)
     return folder
 

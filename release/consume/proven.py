@@ -25,7 +25,7 @@ from audit_logs.manifest import Manifest, Shard
 from audit_logs.report import Report
 from audit_logs.seen import Seen
 from audit_logs.verify import verify as verify_light
-from release import rows, table
+from release import advice, rows, table
 from release.checks import footer, local_folder, metadata_fault, outside, remembered, role_fault, trust_bytes, without_bytes
 from release.errors import UsageError
 
@@ -106,7 +106,7 @@ def open_release(path: Path | str, trust: Path | str | bytes, accept_stale: time
     chosen = contact.Chosen(trust_bytes(trust), None if isinstance(trust, bytes) else Path(trust))
     seen = remembered.read(chosen.state)
     report = verify_light(FolderFiles(folder), chosen.data, now=datetime.now(UTC), seen=seen)
-    report.require(accept_stale)
+    advice.require(report, accept_stale)
     if report.manifest is None:
         raise VerificationError("the release has no manifest", where=str(folder), code="manifest")
     return Opened(folder, report.manifest, chosen, report, seen)

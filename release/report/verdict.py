@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from audit_logs.errors import Failure
 from audit_logs.telling import Told
-from release.advice import advice, meaning, reason
+from release.advice import advice, meaning, newer, reason
 from release.page import NOTHING, Html, element, join, section, spoken, theirs
 from release.report.writing import Writing, moment, rows
 from release.shapes import icon
@@ -54,6 +54,8 @@ def verdict(told: Told, writing: Writing) -> Html:
     ]
     if told.verdict != "failed" and (why := reason(told)):
         said.append(element("p", "The reason that the institution gives: ", element("q", why)))
+    if told.verdict != "failed" and (version := newer(told)):
+        said.append(element("p", f"The log has a newer release that stands: version {version}."))
     if following := advice(told):
         said.append(element("p", element("strong", "What to do next. "), spoken(following), class_="next"))
     panel = (icon(face.sign), element("div", *said))

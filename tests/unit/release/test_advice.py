@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from simulator import Simulator, later
 
-from audit_logs.errors import Failure
+from audit_logs.errors import Failure, VerificationError
 from audit_logs.report import INCOMPLETE_CODES, STALE_CODES
 from audit_logs.statement import AuditReport, about_manifest
 from audit_logs.telling import tell
 from release import history
-from release.advice import WORDS, advice, explained, meaning, reason
+from release.advice import WORDS, advice, explained, meaning, newer, reason, require
 
 CODES = tomllib.loads((Path(__file__).resolve().parents[3] / "scripts" / "error_codes.toml").read_text(encoding="utf-8"))
 OF_RECEIPTS = {"receipt", "receipt-mixed", "receipt-proof"}  # told by `release receipt check`, each with its own next step
@@ -120,5 +121,31 @@ def test_a_failed_opinion_is_told_in_the_words_of_a_reader() -> None:
 
 def test_the_same_meaning_is_said_once() -> None:
     """Ten damaged files are one sentence."""
-    lines = explained(outcome("failed", *["file-digest"] * 10, "range-digest"))
+    failures = (*[Failure("file-digest")] * 10, Failure("range-digest"))
+    lines = explained(replace(tell(Simulator().finish().verify()), verdict="failed", failures=failures))
     assert lines.count(f"  {WORDS['file-digest'].means}") == 1
+
+
+def test_a_newer_version_that_stands_is_named() -> None:
+    """Who learns that a version was withdrawn wants to know which one to take instead; one that was withdrawn too is none."""
+    first = Simulator().finish()
+    second = first.next_version("1.1.0").write_statements()
+    assert newer(second.finish().verify()) == ""
+    first.entries = list(second.entries)
+    first.withdraw("release", about_manifest(first.manifest.digest), "publish")
+    first.write_log()
+    told = explained(first.verify())
+    assert "  The log has a newer release that stands: version 1.1.0." in told
+    first.withdraw("release", about_manifest(second.manifest.digest), "publish")
+    first.write_log()
+    assert newer(first.verify()) == ""
+
+
+def test_what_may_not_be_used_is_refused_with_what_to_do() -> None:
+    """Programs get the same next step as people."""
+    stale = Simulator().finish().verify(now=later(days=3))
+    with pytest.raises(VerificationError, match="Get the newest copy") as refused:
+        require(stale)
+    assert refused.value.code == "stale"
+    require(stale, timedelta(days=4))
+    require(Simulator().finish().verify())
