@@ -77,7 +77,8 @@ pre { margin: 0.6rem 0; padding: 0.6rem 0.8rem; background: var(--panel); border
 .good { --tone: var(--good); } .warn { --tone: var(--warn); } .bad { --tone: var(--bad); } .plain { --tone: var(--soft); }
 .icon { width: 1.15em; height: 1.15em; vertical-align: -0.2em; color: var(--tone, var(--soft)); flex: none; }
 .icon path, .icon circle { fill: none; stroke: currentColor; stroke-width: 2.2; stroke-linecap: round; stroke-linejoin: round; }
-.word { font-weight: 600; color: var(--tone, var(--ink)); white-space: nowrap; }
+.word { font-weight: 600; color: var(--tone, var(--ink)); } .badge { white-space: nowrap; }
+.gloss { display: block; font-weight: 400; color: var(--soft); }
 .outside { border: 2px dashed var(--warn); border-radius: 8px; padding: 0.4rem 1rem; margin: 1rem 0; }
 .facts { display: flex; flex-wrap: wrap; gap: 0.75rem; margin: 1rem 0; }
 .facts > div { flex: 1 1 12rem; border: 1px solid var(--line); border-radius: 8px; padding: 0.5rem 0.8rem; } .facts > .long { flex-basis: 100%; }
@@ -102,7 +103,7 @@ table { border-collapse: collapse; width: 100%; font-size: 0.93rem; overflow-wra
 caption { text-align: left; color: var(--soft); padding: 0 0 0.35rem; }
 th, td { text-align: left; vertical-align: top; padding: 0.4rem 0.9rem 0.4rem 0; border-bottom: 1px solid var(--line); min-width: 5rem; }
 thead th { overflow-wrap: normal; color: var(--soft); font-weight: 600; border-bottom-width: 2px; } tbody th { font-weight: 600; }
-.auditor { border: 1px solid var(--line); border-radius: 8px; padding: 0 1rem 0.6rem; margin: 1rem 0; } .auditor h3 { margin-top: 0.8rem; font-size: 1.12rem; }
+.auditor { border: 1px solid var(--line); border-radius: 8px; padding: 0 1rem 0.6rem; margin: 1rem 0; } .auditor tbody th { width: 34%; } .auditor h3 { margin-top: 0.8rem; font-size: 1.12rem; }
 blockquote { margin: 0.75rem 0; padding: 0.1rem 0 0.1rem 0.9rem; border-left: 0.25rem solid var(--line); }
 q { font-style: italic; }
 .log { list-style: none; padding: 0; margin: 0.75rem 0; }
@@ -112,7 +113,7 @@ q { font-style: italic; }
 .key { font-weight: 600; } .struck { text-decoration: line-through; }
 footer { margin-top: 2.5rem; border-top: 1px solid var(--line); padding-top: 0.5rem; }
 @media (max-width: 40rem) { thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-  table, caption, tbody, tr, td, tbody th { display: block; } td, tbody th { border: 0; padding: 0.1rem 0; min-width: 0; }
+  table, caption, tbody, tr, td, tbody th { display: block; } td, tbody th, .auditor tbody th { width: auto; border: 0; padding: 0.1rem 0; min-width: 0; }
   tr { border-bottom: 1px solid var(--line); padding: 0.5rem 0; } td::before { content: attr(data-label) ": "; color: var(--soft); }
   h1 { font-size: 1.4rem; } .verdict { grid-template-columns: minmax(0, 1fr); } .auditor { padding: 0 0.7rem 0.5rem; } }
 @media (prefers-reduced-motion: reduce) { * { scroll-behavior: auto !important; } }

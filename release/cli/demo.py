@@ -39,7 +39,8 @@ def demo(output: Output, folder: Path) -> None:
     seconds = round(time.monotonic() - start, 1)
     output.result(
         {"folder": str(folder), "published": str(folder / "published"), "trust": str(folder / "trust.json"), "seconds": seconds},
-        f"\nThat was the whole story, in {seconds} seconds. Look around in {folder}: {folder}/published is the release.",
+        f"\nThat was the whole story, in {seconds} seconds. Look around in {folder}: "
+        f"{folder}/published is the release, and {folder}/published/report.html tells it to a person, in any browser.",
     )
 
 

@@ -72,7 +72,7 @@ def report(told: Told, writing: Writing) -> bytes:
 
 def of_record(told: Told) -> Told:
     """Return what can be told where the record alone was looked at, because it refused the data before that was fetched."""
-    remark = "Anything about its data: they were not fetched, because the record already says that the release must not be used."
+    remark = "Anything about its data: they were not fetched, because its record alone already tells that it is not verified."
     return replace(told, facts=(), not_proven=(remark, *told.not_proven))
 
 

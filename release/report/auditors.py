@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from audit_logs.replay import CandidateState
@@ -61,13 +62,14 @@ def _opinion(opinion: OpinionSummary) -> Iterator[Html]:
 
 
 def _badge(sign: str, tone: str, word: str) -> Html:
-    return element("span", icon(sign), " ", element("span", word, class_="word"), class_=tone)
+    return element("span", icon(sign), " ", element("span", word, class_="word"), class_=f"badge {tone}")
 
 
 def _words(organisation: str, said: AuditReport) -> Iterator[Html]:
     times = (", who audited from ", moment(said.started_on), " to ", moment(said.finished_on), ":")
     yield element("p", "In the words of ", theirs(organisation), *times, class_="soft")
     yield element("p", _scope(said.scope))
+    yield element("p", _tally(said))
     lines = [
         (_claim(claim.claim), _badge(*_RESULTS[claim.result]), element("q", claim.detail) if claim.detail else "none given")
         for claim in said.claims
@@ -82,7 +84,13 @@ def _words(organisation: str, said: AuditReport) -> Iterator[Html]:
 
 def _claim(name: str) -> Html:
     """Return what a claim is, for the names that this program knows; a name of the auditor's own as it stands."""
-    return join((theirs(name), ": ", CLAIMS[name])) if name in CLAIMS else theirs(name)
+    return join((theirs(name), element("span", CLAIMS[name], class_="gloss"))) if name in CLAIMS else theirs(name)
+
+
+def _tally(said: AuditReport) -> str:
+    """Return how many claims had which result, the bad news too where there is none."""
+    counts: Counter[str] = Counter(claim.result for claim in said.claims)
+    return f"{len(said.claims)} claims: " + ", ".join(f"{counts[result]} {word}" for result, (_, _, word) in _RESULTS.items()) + "."
 
 
 def _scope(scope: Scope) -> str:

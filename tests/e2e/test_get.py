@@ -150,6 +150,22 @@ def test_a_withdrawn_release_is_not_fetched_unless_asked_for(hub: Hub, first: Ma
     assert hub.run("verify", f"hub:{NAME}", "--trust", str(hub.trust), code=4)["verdict"] == "withdrawn"
 
 
+def test_a_release_that_its_record_refuses_is_a_page_without_its_data(hub: Hub, first: Made) -> None:
+    """What is stale is not fetched; the page says so, claims nothing of files, and says what to do."""
+    first.world.cosigners = dict.fromkeys(first.world.cosigners, 1_700_000_000)
+    first.world.write_log()
+    first.world.write_to(first.folder)
+    hub.repository.at[FIRST] = files_of(first)
+    page = hub.home / "page.html"
+    found = hub.run("verify", f"hub:{NAME}", "--trust", str(hub.trust), "--report", str(page), code=3)
+    assert found["verdict"] == "stale"
+    text = page.read_text(encoding="utf-8")
+    assert "they were not fetched" in text
+    assert "byte for byte" not in text
+    assert "What to do next." in text
+    assert not [request for request in hub.repository.requests if SHARD in request]
+
+
 def test_loading_from_the_hub_gives_verified_rows(hub: Hub) -> None:
     """`release.load("hub:...")` fetches into a cache of its own and loads from there."""
     text = f"import release; print(len(release.load('hub:{NAME}', trust={str(hub.trust)!r}, cache_dir={str(hub.home / 'rows')!r})))"

@@ -1,0 +1,92 @@
+"""`release verify --report`: the page of one's own verification, and what a person is told on the terminal."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from made import Made, maker, row
+
+from release import cli
+from release.page import is_page
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    """Return a release of a few rows."""
+    return maker(tmp_path)({"train": [row(number) for number in range(6)]})
+
+
+def verify(made: Made, *more: str) -> int:
+    """Run the command and return its exit code."""
+    return cli.run(["verify", str(made.folder), "--trust", str(made.trust), *more])
+
+
+def damage(made: Made) -> None:
+    """Change a byte of the data."""
+    path = next((made.folder / "data").iterdir())
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def test_the_page_tells_of_this_verification(made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says that a reader made it, down to each row, and by which trust file."""
+    page = tmp_path / "page.html"
+    assert verify(made, "--report", str(page)) == 0
+    text = page.read_text(encoding="utf-8")
+    assert is_page(page)
+    assert "a reader&#x27;s own verification" in text
+    assert "rows hash to the release root" in text
+    assert sha256(made.trust.read_bytes()).hexdigest() in text
+    assert str(page) in capsys.readouterr().out
+
+
+def test_a_release_that_failed_has_a_page_too_and_the_exit_code_stays(
+    made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page and the terminal say the same: what it means, and what to do next."""
+    damage(made)
+    page = tmp_path / "page.html"
+    assert verify(made, "--report", str(page)) == 1
+    said = capsys.readouterr().out
+    assert "What that means:\n  A file has other bytes than those that were signed" in said
+    assert "What to do next:\n  Do not use this copy." in said
+    assert "Do not use this copy." in page.read_text(encoding="utf-8")
+    assert "known-files" not in page.read_text(encoding="utf-8")
+
+
+def test_a_newer_page_takes_the_place_of_an_older_one(made: Made, tmp_path: Path) -> None:
+    """The same command can be run again."""
+    page = tmp_path / "page.html"
+    assert verify(made, "--report", str(page)) == 0
+    damage(made)
+    assert verify(made, "--report", str(page)) == 1
+    assert "Failed" in page.read_text(encoding="utf-8")
+
+
+def test_nothing_else_is_replaced(made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither a file of the reader's nor a folder, nor is anything put into the release; that is said before the work begins."""
+    thesis = tmp_path / "thesis.html"
+    thesis.write_text("<!DOCTYPE html><p>years of work</p>", encoding="utf-8")
+    link = tmp_path / "link.html"
+    link.symlink_to(tmp_path / "nowhere")
+    for place in (thesis, link, tmp_path, made.folder / "page.html", tmp_path / "no" / "page.html"):
+        assert verify(made, "--report", str(place)) == 2
+        assert "[usage]" in capsys.readouterr().err
+    assert thesis.read_text(encoding="utf-8") == "<!DOCTYPE html><p>years of work</p>"
+    assert not link.exists()
+    assert not (made.folder / "page.html").exists()
+
+
+def test_what_is_verified_is_told_without_advice(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing to do, nothing said."""
+    assert verify(made) == 0
+    assert "What to do next" not in capsys.readouterr().out
+
+
+def test_the_page_of_the_publisher_is_no_obstacle(made: Made) -> None:
+    """A report in the folder lies outside the proof: whatever it says, the verdict is the same."""
+    (made.folder / "report.html").write_text("<!DOCTYPE html><p>trust me</p>", encoding="utf-8")
+    assert verify(made) == 0
