@@ -86,6 +86,11 @@ def bullets(items: Iterable[str]) -> Html:
     return element("ul", *(element("li", item) for item in items))
 
 
+def listing(tag: str, items: Iterable[Html], css: str) -> Html:
+    """Return a list without bullets; some browsers no longer tell such a list as one unless its role says so."""
+    return element(tag, *items, class_=css, role="list")
+
+
 def is_page(path: Path) -> bool:
     """Tell whether a file is a page that `document` made, by its head."""
     try:

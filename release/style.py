@@ -105,7 +105,7 @@ th, td { text-align: left; vertical-align: top; padding: 0.4rem 0.9rem 0.4rem 0;
 thead th { overflow-wrap: normal; color: var(--soft); font-weight: 600; border-bottom-width: 2px; } tbody th { font-weight: 600; }
 .auditor { border: 1px solid var(--line); border-radius: 8px; padding: 0 1rem 0.6rem; margin: 1rem 0; } .auditor tbody th { width: 34%; } .auditor h3 { margin-top: 0.8rem; font-size: 1.12rem; }
 blockquote { margin: 0.75rem 0; padding: 0.1rem 0 0.1rem 0.9rem; border-left: 0.25rem solid var(--line); }
-q { font-style: italic; }
+q { font-style: italic; } td, tbody th, dd, blockquote li, .event, .said, .reasons > li { overflow: clip; overflow-clip-margin: 0.25rem; }
 .log { list-style: none; padding: 0; margin: 0.75rem 0; }
 .log li { display: grid; grid-template-columns: 1.4rem minmax(0, 1fr); gap: 0 0.7rem; margin: 0; }
 .log .rail { display: flex; flex-direction: column; align-items: center; } .log .rail::after { content: ""; flex: 1; border-left: 2px solid var(--line); margin: 0.2rem 0; }

@@ -20,7 +20,7 @@ from typing import NoReturn
 
 import click
 
-from audit_logs.errors import Problem
+from audit_logs.errors import Problem, VerificationError
 from release.cli._command import CommandGroup
 from release.cli._output import Output, printable, requested
 from release.errors import UsageError
@@ -158,6 +158,8 @@ def _usage(error: click.UsageError, output: Output) -> int:
 def _as_problem(error: BaseException) -> Problem:
     """Return what a person has to know about an error. The text of an unforeseen one may quote what must never be shown."""
     match error:
+        case VerificationError():
+            return _with_advice(error)
         case Problem():
             return error
         case KeyboardInterrupt() | click.Abort():
@@ -173,6 +175,14 @@ def _as_problem(error: BaseException) -> Problem:
         next_step="run again with --debug and report the traceback",
         code="bug",
     )
+
+
+def _with_advice(error: VerificationError) -> Problem:
+    """Return an error about a release with what its reader can do, where the place that raised it said nothing."""
+    from release.advice import WORDS
+
+    words = WORDS.get(error.code)
+    return error if error.next_step or words is None else error.recast(VerificationError, next_step=words.next)
 
 
 def _report(problem: Problem, output: Output, code: int) -> int:

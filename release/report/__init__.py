@@ -11,7 +11,7 @@ from itertools import groupby
 
 from audit_logs.replay import CandidateState
 from audit_logs.telling import Told
-from release.page import NOTHING, Html, bullets, document, element, join, section, spoken, theirs
+from release.page import NOTHING, Html, bullets, document, element, join, listing, section, spoken, theirs
 from release.report.auditors import auditors, reports_of
 from release.report.checked import canaries, coverage
 from release.report.fresh import freshness
@@ -78,7 +78,7 @@ def of_record(told: Told) -> Told:
 
 def _contents(shown: dict[str, Html]) -> Html:
     links = [element("li", element("a", _CONTENTS[name], href=f"#{name}")) for name in shown]
-    return element("nav", element("ul", *links), aria_label="Contents")
+    return element("nav", listing("ul", links, "links"), aria_label="Contents")
 
 
 def _claims(told: Told, writing: Writing) -> dict[str, Html]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from audit_logs.statement import FilterStep
-from release.page import NOTHING, Html, element, join, section, table
+from release.page import NOTHING, Html, element, join, listing, section, table
 from release.report.writing import rows
 from release.shapes import patterns, percent, segment, stacked, swatch
 from release.wording import LOW_QUALITY, UNSCREENABLE
@@ -34,7 +34,7 @@ def funnel(steps: Sequence[FilterStep], claimed_by: str) -> Html:
         element("p", summary),
         patterns(),
         _legend(),
-        element("ol", start, *stages, class_="funnel"),
+        listing("ol", (start, *stages), "funnel"),
         _numbers(steps),
         *(element("p", text, class_="soft") for text in (UNSCREENABLE, LOW_QUALITY)),
     )
@@ -44,7 +44,7 @@ def _legend() -> Html:
     kinds = (("left", "rows left"), ("lines", "removed by this step"), ("dots", "unscreenable at this step"))
     entries = [element("li", swatch(kind), f" {words}") for kind, words in kinds]
     note = element("p", "The thin bar enlarges what each step took, all steps by the same measure.", class_="soft")
-    return join((element("ul", *entries, class_="legend soft"), note))
+    return join((listing("ul", entries, "legend soft"), note))
 
 
 def _stage(step: FilterStep, first: int, longest: int) -> Html:

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from audit_logs.replay import State
 from release.history import Event, history
-from release.page import Html, element, section
+from release.page import Html, element, listing, section
 from release.report.writing import moment
 from release.shapes import icon
 
@@ -38,9 +38,7 @@ def past(state: State) -> Html:
     remark = "Times are those that the authors wrote. Entries are never removed; what is void or withdrawn stays visible."
     grouped = groupby(events, key=lambda event: ("step" if event.kind == "step" else str(event.index), event.applies))
     items = [_item(list(group)) for _, group in grouped]
-    return section(
-        "log", "History of the log", element("p", summary), element("p", remark, class_="soft"), element("ol", *items, class_="log")
-    )
+    return section("log", "History of the log", element("p", summary), element("p", remark, class_="soft"), listing("ol", items, "log"))
 
 
 def _many(number: int, noun: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from audit_logs.errors import Failure
 from audit_logs.telling import Told
 from release.advice import advice, meaning, newer, reason
-from release.page import NOTHING, Html, element, join, section, spoken, theirs
+from release.page import NOTHING, Html, element, join, listing, section, spoken, theirs
 from release.report.writing import Writing, moment, rows
 from release.shapes import icon
 
@@ -88,7 +88,7 @@ def reasons(told: Told) -> Html:
     if not told.failures:
         return NOTHING
     items = [element("li", *_reason(failure)) for failure in told.failures]
-    return section("reasons", "Why it is not verified", element("ul", *items, class_="reasons"))
+    return section("reasons", "Why it is not verified", listing("ul", items, "reasons"))
 
 
 def _reason(failure: Failure) -> list[Html]:

@@ -15,8 +15,9 @@ from types import ModuleType
 import click
 import pytest
 
-from audit_logs.errors import Problem
+from audit_logs.errors import Problem, VerificationError
 from release import cli
+from release.advice import WORDS
 from release.cli._command import command
 from release.cli._output import Output, printable, requested
 from release.errors import Fault, PlanError, UsageError
@@ -261,3 +262,13 @@ def test_a_reader_that_leaves_causes_no_noise() -> None:
     answer = subprocess.run([sys.executable, "-m", "release", "--help"], stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writing)
     assert (answer.returncode, answer.stderr) == (1, "")
+
+
+def test_an_error_about_a_release_says_what_its_reader_can_do() -> None:
+    """Where the place that found it says nothing, the words for its code do; where it says something, that stands."""
+    bare = cli._as_problem(VerificationError("a file is other than it was", where="data/x", code="file-digest"))
+    assert bare.next_step == WORDS["file-digest"].next
+    assert (bare.what, bare.where, bare.code) == ("a file is other than it was", "data/x", "file-digest")
+    told = cli._as_problem(VerificationError("a file is other than it was", next_step="run again", code="file-digest"))
+    assert told.next_step == "run again"
+    assert cli._as_problem(VerificationError("something", code="verification")).next_step == ""

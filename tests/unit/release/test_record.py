@@ -104,6 +104,16 @@ def test_a_recalled_release_says_so_at_once(line: Line) -> None:
     }
 
 
+def test_the_page_in_a_published_folder_tells_of_a_recall(line: Line) -> None:
+    """`report.html` is written anew with the log: it says withdrawn, why, and what a reader does next."""
+    line.recall(Places(line.one, (line.two,)))
+    line.record(Places(line.two, (line.one,)))
+    text = (line.one / "report.html").read_text(encoding="utf-8")
+    assert "<title>withdrawn: " in text
+    assert REASON in text
+    assert "Do not train on it." in text
+
+
 def test_recalling_again_adds_nothing(line: Line) -> None:
     """The command can be repeated: one withdrawal stays one."""
     line.recall(Places(line.two))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from hashlib import sha256
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
-from made import Made, maker, row
+from made import Line, Made, maker, row
 
+from audit_logs.manifest import Roles
 from release import cli
 from release.page import is_page
 
@@ -90,3 +92,13 @@ def test_the_page_of_the_publisher_is_no_obstacle(made: Made) -> None:
     """A report in the folder lies outside the proof: whatever it says, the verdict is the same."""
     (made.folder / "report.html").write_text("<!DOCTYPE html><p>trust me</p>", encoding="utf-8")
     assert verify(made) == 0
+
+
+def test_a_dataset_of_links_has_a_page(tmp_path: Path) -> None:
+    """Rows without pictures are rows."""
+    columns = {"url": pa.string(), "caption": pa.string()}
+    rows = [{"url": f"https://host.example/{number}.jpg", "caption": f"caption {number}"} for number in range(5)]
+    made = maker(tmp_path)({"train": rows}, Line(columns=columns, roles=Roles(None, "caption", "url", {})))
+    page = tmp_path / "page.html"
+    assert verify(made, "--report", str(page)) == 0
+    assert "All 5 rows hash to the release root" in page.read_text(encoding="utf-8")
