@@ -233,6 +233,15 @@ def test_nothing_reaches_beyond_the_screen(page: Page, tmp_path: Path, make: Cal
     assert page.run(BEYOND) == []
 
 
+@pytest.mark.parametrize("width", [641, 768, 1024])
+def test_no_table_has_to_be_scrolled(page: Page, tmp_path: Path, width: int) -> None:
+    """Between phone and desktop, too: what scrolls sideways is lost on those who use keys or paper."""
+    page.emulate(width=width, height=700)
+    for told in (good(), hostile(), many_steps()):
+        shown(page, tmp_path, told)
+        assert page.run("[...document.querySelectorAll('.wide')].filter((box) => box.scrollWidth > box.clientWidth).length") == 0
+
+
 def test_a_screen_reader_finds_its_way(page: Page, tmp_path: Path) -> None:
     """Landmarks, headings in order with the verdict first, named regions and pictures."""
     shown(page, tmp_path, good())

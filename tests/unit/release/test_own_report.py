@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from made import Line, Made, maker, row
+from simulator import signer_of
 
 from audit_logs.manifest import Roles
+from audit_logs.statement import about_key, about_manifest
 from release import cli
 from release.page import is_page
 
@@ -102,3 +106,44 @@ def test_a_dataset_of_links_has_a_page(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     assert verify(made, "--report", str(page)) == 0
     assert "All 5 rows hash to the release root" in page.read_text(encoding="utf-8")
+
+
+def test_bad_news_about_a_history_is_told_apart_on_the_terminal(made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Stale, forked, rolled back and withdrawn: four verdicts of one reader, each with other words and another thing to do."""
+    assert verify(made) == 0
+    capsys.readouterr()
+    assert verify(made, "--now", "2099-01-01T00:00:00Z") == 1  # the trust file has expired by then
+    assert "Your trust file is past the day until which it holds." in capsys.readouterr().out
+    assert verify(made, "--now", "2029-12-31T00:00:00Z") == 3
+    assert "nobody whom your trust file names has confirmed lately" in capsys.readouterr().out
+    other = maker(tmp_path)({"train": [row(number) for number in range(50, 56)]}, place="other")
+    assert cli.run(["verify", str(other.folder), "--trust", str(made.trust)]) == 1
+    assert "Keep both copies, and the state file beside your trust file" in capsys.readouterr().out
+    before = {path: path.read_bytes() for path in (made.folder / "log").rglob("*") if path.is_file()}
+    _log_anew(made, lambda: made.world.withdraw("key", about_key(signer_of("stranger").keyid), "root"))
+    assert verify(made) == 0
+    capsys.readouterr()
+    grown = _only(made, before)
+    assert verify(made) == 1
+    assert "this is an old copy, or somebody hides what came since" in capsys.readouterr().out
+    _only(made, grown)
+    _log_anew(made, lambda: made.world.withdraw("release", about_manifest(made.world.manifest.digest), "publish"))
+    assert verify(made) == 4
+    assert "Do not train on it." in capsys.readouterr().out
+
+
+def _log_anew(made: Made, add: Callable[[], None]) -> None:
+    """Add to the log, and write it with cosignatures of now."""
+    add()
+    made.world.write_log()
+    _only(made, {made.folder / path: data for path, data in made.world.files.items() if path.startswith("log/")})
+
+
+def _only(made: Made, files: Mapping[Path, bytes]) -> dict[Path, bytes]:
+    """Let the log's folder hold these files and no other; return what it held."""
+    held = {path: path.read_bytes() for path in (made.folder / "log").rglob("*") if path.is_file()}
+    shutil.rmtree(made.folder / "log")
+    for path, data in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return held
