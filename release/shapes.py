@@ -48,11 +48,14 @@ def share(part: int, whole: int) -> int:
 def percent(part: int, whole: int) -> str:
     """Return a part of a whole in words that never call a part nothing, or all, if it is not."""
     found = share(part, whole)
-    if not whole:
-        return "none of none"
     if part and not found:
         return "less than 0.01 %"
     return f"{found // 100} %" if found % 100 == 0 else f"{found / 100:.2f} %"
+
+
+def with_share(count: str, part: int, whole: int) -> str:
+    """Return a count with its share of a whole; of an empty whole there is none."""
+    return f"{count} ({percent(part, whole)})" if whole else count
 
 
 def patterns() -> Html:

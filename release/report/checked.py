@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from audit_logs.statement import AuditReport, FilterStep
 from release.page import Html, element, join, section, table, theirs
-from release.shapes import percent, stacked
+from release.shapes import stacked, with_share
 
 _COVERS = {
     "stored": "the bytes as they are stored",
@@ -31,7 +31,7 @@ def _covered(step: FilterStep) -> Iterator[tuple[str, ...]]:
     if not step.coverage:
         yield name, "none needed", "all that came in", _COVERS[step.covers], how
     for kind, count in sorted(step.coverage.items()):
-        words = f"{count:,} of {step.input.rows:,} ({percent(count, step.input.rows)})"
+        words = with_share(f"{count:,} of {step.input.rows:,}", count, step.input.rows)
         bar = stacked((("left", count),), step.input.rows, "bar")
         yield name, kind, join((words, bar)), _COVERS[step.covers], how
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from audit_logs.statement import FilterStep
 from release.page import NOTHING, Html, element, join, listing, section, table
 from release.report.writing import rows
-from release.shapes import patterns, percent, segment, stacked, swatch
+from release.shapes import patterns, percent, segment, stacked, swatch, with_share
 from release.wording import LOW_QUALITY, UNSCREENABLE
 
 
@@ -17,10 +17,9 @@ def funnel(steps: Sequence[FilterStep], claimed_by: str) -> Html:
         return section("funnel", "Rows, step by step", element("p", "No step is attested."))
     first, last = steps[0].input.rows, steps[-1].output.rows
     removed, blind = sum(step.removed for step in steps), sum(step.unscreenable for step in steps)
-    summary = (
-        f"{claimed_by} says: {rows(first)} came in, {removed:,} were removed ({percent(removed, first)}), {blind:,} could not be screened "
-        f"({percent(blind, first)}), and {rows(last)} are published ({percent(last, first)})."
-    )
+    counts = ((f"{removed:,} were removed", removed), (f"{blind:,} could not be screened", blind), (f"{rows(last)} are kept", last))
+    parts = [with_share(words, part, first) for words, part in counts]
+    summary = f"{claimed_by} says: {rows(first)} came in, {parts[0]}, {parts[1]}, and {parts[2]}."
     longest = max(step.removed + step.unscreenable for step in steps)
     stages = [_stage(step, first, longest) for step in steps]
     start = element(
@@ -73,8 +72,8 @@ def _numbers(steps: Sequence[FilterStep]) -> Html:
         (
             f"{step.step.order}. {step.step.name}",
             f"{step.input.rows:,}",
-            f"{step.removed:,} ({percent(step.removed, step.input.rows)})",
-            f"{step.unscreenable:,} ({percent(step.unscreenable, step.input.rows)})",
+            with_share(f"{step.removed:,}", step.removed, step.input.rows),
+            with_share(f"{step.unscreenable:,}", step.unscreenable, step.input.rows),
             f"{step.output.rows:,}",
             f"{step.kept_low_quality:,}",
         )
