@@ -2,7 +2,8 @@
 
 A document is described once, as a dataclass whose annotations are the kinds of `fields`. `read` turns a decoded JSON object
 into such a value and refuses everything that its kinds do not allow; `write` is its inverse. Attribute `row_group_rows` is
-member `rowGroupRows`. What its members must satisfy together, a dataclass says in a method `rules`. Source: docs/SPEC.md section 1.
+member `rowGroupRows`; one whose default is "" is optional, and absent where it is that. What its members must satisfy together,
+a dataclass says in a method `rules`. Source: docs/SPEC.md section 1.
 """
 
 from __future__ import annotations
@@ -76,13 +77,15 @@ def read(shape: type[T], value: object, where: str) -> T:
     """
     if not isinstance(value, dict):
         raise refuse(where, "an object", value)
-    members: Mapping[str, tuple[str, Reader]] = _members(shape)  # type: ignore[arg-type]  # every class is hashable
+    members: Mapping[str, tuple[str, Reader, bool]] = _members(shape)  # type: ignore[arg-type]  # every class is hashable
     odd = [f"unknown member {name[:_SHOWN]!r}" for name in sorted(value.keys() - members.keys())]
-    odd += [f"no member {name!r}" for name in sorted(members.keys() - value.keys())]
+    odd += [f"no member {name!r}" for name in sorted(members.keys() - value.keys()) if not members[name][2]]
     if odd:
         expected = "the members " + ", ".join(sorted(members))
         raise FormatError("an object has not its members", where=where, expected=expected, found="; ".join(odd), code="malformed")
-    result = shape(**{attribute: reader(value[name], f"{where}.{name}") for name, (attribute, reader) in members.items()})
+    result = shape(
+        **{attribute: reader(value[name], f"{where}.{name}") for name, (attribute, reader, _) in members.items() if name in value}
+    )
     for holds, member, expected in getattr(result, "rules", tuple)():
         if not holds:
             raise refuse(f"{where}.{member}", expected, result)
@@ -92,7 +95,8 @@ def read(shape: type[T], value: object, where: str) -> T:
 def write(value: object) -> Any:  # noqa: ANN401  (JSON is what it is)
     """Return a dataclass value, or a part of one, as JSON values."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {name: _wrap(name, write(getattr(value, attribute))) for name, (attribute, _) in _members(type(value)).items()}
+        found = {name: (getattr(value, attribute), optional) for name, (attribute, _, optional) in _members(type(value)).items()}
+        return {name: _wrap(name, write(item)) for name, (item, optional) in found.items() if item or not optional}
     if isinstance(value, tuple | list):
         return [write(item) for item in value]
     if isinstance(value, Mapping):
@@ -105,15 +109,15 @@ def _wrap(name: str, value: object) -> object:
 
 
 @cache
-def _members(shape: Any) -> dict[str, tuple[str, Reader]]:  # noqa: ANN401  (a dataclass is hashable, which mypy does not see)
-    """Return member name -> (attribute, reader) of a dataclass."""
+def _members(shape: Any) -> dict[str, tuple[str, Reader, bool]]:  # noqa: ANN401  (a dataclass is hashable, which mypy does not see)
+    """Return member name -> (attribute, reader, whether it is optional) of a dataclass."""
     hints = get_type_hints(shape, include_extras=True)
-    members: dict[str, tuple[str, Reader]] = {}
+    members: dict[str, tuple[str, Reader, bool]] = {}
     for field in fields(shape):
         hint = hints[field.name]
         head, *tail = field.name.split("_")
         name = "digest" if DigestSet() in get_args(hint) else head + "".join(word.capitalize() for word in tail)
-        members[name] = (field.name, _reader(hint))
+        members[name] = (field.name, _reader(hint), field.default == "")
     return members
 
 

@@ -96,7 +96,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """A whole trust file."""
+    """A whole trust file; `verify_page` is "" where it names no page that verifies."""
 
     version: Positive
     previous: Sha256 | None
@@ -111,6 +111,7 @@ class Trust:
     auditors: tuple[Auditor, ...]
     officer: Text
     policy: Policy
+    verify_page: Sha256 = ""
 
     @property
     def digest(self) -> str:

@@ -15,13 +15,15 @@ export function rule(expected, holds) {
 /** Text of which the whole matches a pattern. */
 export const pattern = (expected, expression) => rule(expected, (value) => typeof value === "string" && expression.test(value));
 
-/** An object with exactly these members. */
-export function object(members) {
+/** An object with exactly these members, of which the optional ones may be absent. */
+export function object(members, optional = {}) {
   const names = Object.keys(members).sort().join();
+  const checks = Object.entries({ ...members, ...optional });
   return (value, where) => {
     mapping(value, where);
-    if (Object.keys(value).sort().join() !== names) throw new Problem("form", where, `the members ${names}`, "others");
-    for (const [name, check] of Object.entries(members)) check(value[name], `${where}.${name}`);
+    const found = Object.keys(value).filter((name) => !Object.hasOwn(optional, name));
+    if (found.sort().join() !== names) throw new Problem("form", where, `the members ${names}`, "others");
+    for (const [name, check] of checks) if (Object.hasOwn(value, name)) check(value[name], `${where}.${name}`);
   };
 }
 

@@ -15,22 +15,25 @@ const vkeyOf = (type) => rule(`a vkey of type 0${type}`, (value) => under("form"
 const STEP = object({ name: plainName, kind: plainName, keys: sortedList(keyId), maxListAgeDays: orNull(count) });
 const AUDITOR = object({ organisation, key: keyId, witness: vkeyOf(WITNESS), recipient: text, tier: oneOf("rows", "matches") });
 const TRUST = all(
-  object({
-    _type: oneOf(`${BASE}trust/v0.1`),
-    version: positive,
-    previous: orNull(form.sha256),
-    expires: time,
-    name: form.releaseName,
-    log: all(object({ origin: text, key: vkeyOf(LOG) }), rule("a vkey under the origin's name", ({ origin, key }) => parseVkey(key).name === origin)),
-    keys: map(text, object({ organisation, pem: text })),
-    root: object({ keys: sortedList(keyId), threshold: count }),
-    build: sortedList(keyId),
-    publish: sortedList(keyId),
-    steps: all(list(STEP), rule("distinct names", (steps) => distinct(steps.map(({ name }) => name)))),
-    auditors: list(AUDITOR),
-    officer: text,
-    policy: object({ opinions: count, matches: count, qualified: form.boolean, quorum: count, freshSeconds: count }),
-  }),
+  object(
+    {
+      _type: oneOf(`${BASE}trust/v0.1`),
+      version: positive,
+      previous: orNull(form.sha256),
+      expires: time,
+      name: form.releaseName,
+      log: all(object({ origin: text, key: vkeyOf(LOG) }), rule("a vkey under the origin's name", ({ origin, key }) => parseVkey(key).name === origin)),
+      keys: map(text, object({ organisation, pem: text })),
+      root: object({ keys: sortedList(keyId), threshold: count }),
+      build: sortedList(keyId),
+      publish: sortedList(keyId),
+      steps: all(list(STEP), rule("distinct names", (steps) => distinct(steps.map(({ name }) => name)))),
+      auditors: list(AUDITOR),
+      officer: text,
+      policy: object({ opinions: count, matches: count, qualified: form.boolean, quorum: count, freshSeconds: count }),
+    },
+    { verifyPage: form.sha256 },
+  ),
   rule("a predecessor from version 2 on", ({ version, previous }) => (previous === null) === (version === 1)),
 );
 
