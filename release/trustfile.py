@@ -1,4 +1,4 @@
-"""Making trust files: the first one of a line, and one with a further auditor.
+"""Making trust files: the first one of a line, one with a further auditor, and one that names the page that verifies.
 
 A new trust file names no auditor, so nobody can verify by it yet; a build takes it with a warning. Each auditor gives the
 institution a card: the public parts of the auditor's keys. Adding a card completes the file in place as long as nobody can
@@ -135,10 +135,8 @@ def with_auditor(trust: Trust, new: Card, tier: Literal["rows", "matches"]) -> T
     Raises:
         TrustError: the auditor is there already, or shares a key with another role.
     """
-    unfinished = any(fault.code == UNREACHABLE for fault in trusts.faults(trust))
-    numbered = trust if unfinished else replace(trust, version=trust.version + 1, previous=trust.digest)
     made = replace(
-        numbered,
+        _numbered(trust),
         keys={**trust.keys, new.key: TrustKey(new.organisation, new.pem)},
         auditors=(*trust.auditors, Auditor(new.organisation, new.key, new.witness, new.recipient, tier)),
     )
@@ -146,6 +144,24 @@ def with_auditor(trust: Trust, new: Card, tier: Literal["rows", "matches"]) -> T
         if fault.code != UNREACHABLE:
             raise fault.problem(TrustError, "the trust file is refused")
     return made
+
+
+def with_page(trust: Trust, digest: str) -> Trust:
+    """Return a trust file that names the page that verifies by its SHA-256 in hex, or "" for none; the file itself where it does so already.
+
+    Raises:
+        TrustError: the trust file is refused for something that is no lack of auditors.
+    """
+    for fault in trusts.faults(trust):
+        if fault.code != UNREACHABLE:
+            raise fault.problem(TrustError, "the trust file is refused")
+    return trust if trust.verify_page == digest else replace(_numbered(trust), verify_page=digest)
+
+
+def _numbered(trust: Trust) -> Trust:
+    """Return the file to change: itself while nobody can have pinned it, else with the next version's number and predecessor."""
+    unfinished = any(fault.code == UNREACHABLE for fault in trusts.faults(trust))
+    return trust if unfinished else replace(trust, version=trust.version + 1, previous=trust.digest)
 
 
 def missing(trust: Trust) -> list[str]:

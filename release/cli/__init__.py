@@ -42,6 +42,7 @@ COMMANDS = {
     "withdraw": "Sign the withdrawal of a statement or of a key.",
     "record": "Log statements that others signed, and republish the log.",
     "verify": "Verify a release from its bytes.",
+    "page": "Write the page that verifies a release in a browser.",
     "get": "Fetch a release from the Hub, verify it, and only then make it visible.",
     "export": "Write a verified release as a trainer reads it, with a receipt.",
     "receipt": "Check a folder against the receipt of its export.",

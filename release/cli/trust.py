@@ -39,6 +39,34 @@ def add_auditor(output: Output, file: Path, card: Path, tier: Literal["rows", "m
     )
 
 
+@command("page", examples=("release trust page trust.json verify.html", "release trust page trust.json --none"))
+@click.argument("file", type=FOLDER, metavar="TRUST")
+@click.argument("page", type=FOLDER, metavar="[PAGE]", required=False)
+@click.option("--none", "nothing", is_flag=True, help="Name no page any more.")
+def page(output: Output, file: Path, page: Path | None, nothing: bool) -> None:
+    """Name in TRUST the page that verifies in a browser, by the SHA-256 of PAGE, so that readers can compare theirs.
+
+    `release page` writes that page. Like every change, this makes the next version of a file by which readers can verify already.
+    """
+    from hashlib import sha256
+
+    from release import store, trustfile, verifypage
+    from release.errors import UsageError
+
+    if (page is None) is not nothing:
+        raise UsageError("give the page, or --none", expected="one of the two")
+    digest = "" if page is None else sha256(store.read_file(page, verifypage.LIMIT)).hexdigest()
+    before = trustfile.read(file)
+    changed = trustfile.with_page(before, digest)
+    if changed != before:
+        trustfile.write(file, changed)
+    named = f"names the page with sha256 {digest}" if digest else "names no page that verifies"
+    output.result(
+        {"trust": str(file), "version": changed.version, "digest": changed.digest, "verifyPage": digest},
+        f"{file} (version {changed.version}, sha256 {changed.digest}) {named}.",
+    )
+
+
 @command("show", examples=("release trust show trust.json",))
 @click.argument("file", type=FOLDER, metavar="TRUST")
 def show(output: Output, file: Path) -> None:
@@ -51,12 +79,12 @@ def show(output: Output, file: Path) -> None:
         f"{read.name}, version {read.version}, sha256 {read.digest}, expires {read.expires}",
         *(f"auditor {one.organisation} ({one.key}), tier {one.tier}" for one in read.auditors),
         f"policy: {read.policy.opinions} opinions, {read.policy.matches} of them with tier matches, quorum {read.policy.quorum}",
+        *([f"page that verifies: sha256 {read.verify_page}"] if read.verify_page else []),
         *(f"lacks: {fault}" for fault in missing),
     ]
     auditors = [{"organisation": one.organisation, "key": one.key, "tier": one.tier} for one in read.auditors]
-    output.result(
-        {"name": read.name, "version": read.version, "digest": read.digest, "auditors": auditors, "missing": missing}, "\n".join(lines)
-    )
+    facts = {"name": read.name, "version": read.version, "digest": read.digest, "auditors": auditors, "verifyPage": read.verify_page}
+    output.result({**facts, "missing": missing}, "\n".join(lines))
 
 
 @command("supersede", examples=("release trust supersede trust-v1.json trust.json --key keys/root.pem --out superseded.sigstore.json",))
@@ -88,5 +116,6 @@ def supersede(output: Output, pinned: Path, new: Path, key: Path, out: Path) -> 
 
 
 trust.add_command(add_auditor)
+trust.add_command(page)
 trust.add_command(supersede)
 trust.add_command(show)

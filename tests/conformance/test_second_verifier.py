@@ -203,7 +203,11 @@ def test_the_command_tells_what_weakens_a_release(tmp_path: Path) -> None:
     document = json.loads(done.stdout)
     assert (done.returncode, document["separation"]) == (0, None)
     assert [(step["keptLowQuality"], step["override"]) for step in document["steps"]] == [(3, "the source had doubled")] * 2
-    assert done.stdout.count("3 of them at low quality; of list known it had a part only; it removed more than its cap") == 2
+    assert (
+        done.stdout.count("3 of them with too little detail to be matched; it removed more than its cap, which was overridden because: ")
+        == 2
+    )
+    assert done.stdout.count("lists: known of 2026-02-01 by authority.example (12 md5; a part of it only)") == 2
 
 
 def test_the_state_of_one_verifier_serves_the_other(tmp_path: Path) -> None:

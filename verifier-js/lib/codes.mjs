@@ -4,7 +4,7 @@ const ORDER = [
   ...["checkpoint-form", "checkpoint-origin", "checkpoint-signature", "checkpoint-unknown-key", "log-files", "log-entry", "log-tile", "log-root"],
   ...["trust-rollback", "trust-fork", "log-rollback", "log-fork"],
   ...["manifest", "manifest-name", "manifest-arithmetic", "manifest-roots", "no-candidate"],
-  ...["folder-extra", "folder-missing", "folder-link", "folder-name", "folder-entries", "file-size", "file-digest", "card-head"],
+  ...["folder-unlisted", "folder-extra", "folder-missing", "folder-link", "folder-name", "folder-entries", "file-size", "file-digest", "card-head"],
   ...["step-mismatch", "chain", "counts", "self-test", "list-age", "list-empty", "step-required"],
   ...["previous", "version-not-newer", "candidate-mismatch", "opinion-failed", "opinions-missing", "opinions-tier", "not-released", "withdrawn"],
   ...["stale", "cosignature-future", "unknown-type", "superseded"],

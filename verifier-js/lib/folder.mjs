@@ -11,14 +11,18 @@ const OUTSIDE_THE_PROOF = ["report.html", "trust.json"];
 const EVIDENCE = ["evidence/matches.age", "evidence/rows.age"];
 const ENTRIES = /^(?:attestations|reports|opinions)\//;
 
+/** The files in a folder that lie outside the proof, and those that are tolerated. */
+export const outsideTheProof = (paths) => paths.filter((path) => OUTSIDE_THE_PROOF.includes(path) || isTolerated(path));
+
 /** Tell whether a file is none of the release's and yet no fault. */
-export const isTolerated = (path) => path === ".gitattributes" || path.startsWith(".cache/huggingface/");
+const isTolerated = (path) => path === ".gitattributes" || path.startsWith(".cache/huggingface/");
 
 /** Check the folder; yields every problem. */
 export async function* checkFolder({ listing, manifest, candidate, state, signed }) {
   const required = [manifests.PATH, "log/checkpoint", ...tilePaths(signed.size).map((path) => `log/${path}`), ...manifestFiles(manifest)];
   const isReleased = state.releases.some((release) => release.subject.sha256 === manifest.digest);
   const known = new Set([...required, ...OUTSIDE_THE_PROOF, ...(isReleased ? [] : EVIDENCE)]);
+  if (listing.source.unlisted) yield new Problem("folder-unlisted", "the folder", "a list of its files", "none: a web server gives none");
   yield* kindProblems(listing);
   yield* nameProblems(listing);
   yield* extraProblems(listing, known);

@@ -7,6 +7,9 @@ const WIDTH = 256;
 const HASH = 32;
 const LARGEST_ENTRY = 65535;
 
+/** The largest size of a file below log/tile: an entry bundle's. */
+export const TILE_LIMIT = WIDTH * (2 + LARGEST_ENTRY);
+
 /** Write a tile's number as tlog-tiles does: 1234067 is x001/x234/067. */
 function numberPath(number) {
   const groups = [];
@@ -31,9 +34,12 @@ function levelSizes(size) {
   return sizes;
 }
 
+/** The entry bundles of a log of this size: path below log/, and how many entries each holds. */
+export const entryTiles = (size) => levelTiles("entries", size);
+
 /** All files that a log of this size has below log/, but the checkpoint. */
 export function tilePaths(size) {
-  return [...levelTiles("entries", size), ...levelSizes(size).flatMap((width, level) => levelTiles(level, width))].map(({ path }) => path);
+  return [...entryTiles(size), ...levelSizes(size).flatMap((width, level) => levelTiles(level, width))].map(({ path }) => path);
 }
 
 /**
@@ -44,7 +50,7 @@ export function tilePaths(size) {
 export async function checkTiles({ size, root }, paths, read) {
   checkListing(size, new Set(paths));
   const entries = [];
-  for (const { path, width } of levelTiles("entries", size)) entries.push(...split(await read(path, WIDTH * (2 + LARGEST_ENTRY)), width, path));
+  for (const { path, width } of entryTiles(size)) entries.push(...splitTile(await read(path, TILE_LIMIT), width, path));
   const leaves = entries.map(leafHash);
   let hashes = leaves;
   for (const [level, width] of levelSizes(size).entries()) {
@@ -58,7 +64,7 @@ export async function checkTiles({ size, root }, paths, read) {
 /** The files of a log of these entries: path below log/ -> bytes, but for the checkpoint. */
 export function* layTiles(entries) {
   const bundled = (entry) => concat(Uint8Array.of(entry.length >> 8, entry.length & 255), entry);
-  for (const [at, { path, width }] of levelTiles("entries", entries.length).entries()) {
+  for (const [at, { path, width }] of entryTiles(entries.length).entries()) {
     yield [path, concat(...entries.slice(at * WIDTH, at * WIDTH + width).map(bundled))];
   }
   let hashes = entries.map(leafHash);
@@ -95,7 +101,7 @@ function fullTiles(hashes) {
 }
 
 /** Take an entry bundle apart: u16(length) || entry, `count` times, and nothing after. */
-function split(bundle, count, path) {
+export function splitTile(bundle, count, path) {
   const entries = [];
   let at = 0;
   while (at < bundle.length && entries.length <= count) {

@@ -1,0 +1,102 @@
+/** The report on the page: the verdict first, in plain words; then why, who stands behind what, and what is not proven. */
+import { CLAIMS, MEANINGS } from "./meanings.mjs";
+import { isAnother } from "./own.mjs";
+import { byId, element, fill, plain, spanText } from "./text.mjs";
+
+const VERDICTS = {
+  verified: ["Everything that can be checked here holds.", "You can use this release for what its card says."],
+  failed: ["Something does not hold.", "Do not use this release. What to do about it stands with each reason below."],
+  withdrawn: ["This was a release; it has been recalled.", "Do not use it any more, and neither copies nor exports of it. Look for a newer version of the same line."],
+  incomplete: ["What is here holds, but something that your trust file asks for is missing.", "Do not rely on it yet. What to do about it stands with each reason below."],
+  stale: ["Everything holds, but nobody you trust has confirmed it recently.", "Fetch the newest log from where you had the release, and verify again: it may have been recalled meanwhile."],
+};
+
+/** Show a report. `order` is what the run was given; `trust` the trust file. */
+export function showReport(report, { order, trust }) {
+  const parts = [...verdict(report, order), ...failures(report), ...facts(report), ...freshness(report, order), ...opinions(report)];
+  fill(byId("result"), ...parts, ...limits(report, order), ...memory(report), ...foot(order, trust));
+  byId("result").hidden = false;
+  fill(byId("status"), `${report.verdict}: ${VERDICTS[report.verdict][0]}`);
+  byId("verdict").focus();
+}
+
+function* verdict({ verdict: word, release, version, rows }, order) {
+  const [meaning, next] = VERDICTS[word];
+  const name = release && version ? `${plain(release)} ${version}${rows ? `, ${rows} rows` : ""}` : "";
+  const address = order.address === null ? "" : element("p", { className: "soft" }, `At ${plain(order.address)}`);
+  const another = isAnother() ? element("p", {}, element("strong", {}, "This page is not the one that your trust file names. Do not believe what it says.")) : "";
+  const heading = element("h2", { id: "verdict", tabIndex: -1 }, word.toUpperCase());
+  const box = element("div", { className: `verdict ${word}` });
+  fill(box, heading, another, name && element("p", {}, element("strong", {}, name)), element("p", {}, `${meaning} ${next}`), address);
+  yield box;
+}
+
+function* failures({ failures: found }) {
+  if (found.length === 0) return;
+  yield element("h3", {}, "Why it is not verified");
+  yield* found.map(failure);
+}
+
+function failure({ code, where, expected, found }) {
+  const [meaning, next] = Object.hasOwn(MEANINGS, code) ? MEANINGS[code] : ["", ""];
+  const details = [["Where", where], ["Expected", expected], ["Found", found]].filter(([, text]) => text !== "");
+  const list = element("dl", {}, ...details.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, plain(text))]));
+  const box = element("div", { className: "failure" });
+  fill(box, element("p", {}, element("code", {}, code), meaning ? ` ${sentence(meaning)}` : ""), list, next ? element("p", {}, `What to do: ${next}.`) : "");
+  return box;
+}
+
+const sentence = (text) => `${text.slice(0, 1).toUpperCase()}${text.slice(1).replace(/\.$/, "")}.`;
+const claimWords = (label, text) => (label.startsWith("checked by") && Object.hasOwn(CLAIMS, text) ? CLAIMS[text] : text);
+
+/** The facts, by who stands behind them, in the order in which they come. */
+function* facts({ facts: all }) {
+  for (const label of new Set(all.map((fact) => fact.label))) {
+    yield element("h3", {}, sentence(plain(label)).slice(0, -1));
+    yield bullets(all.filter((fact) => fact.label === label).map(({ text }) => sentence(plain(claimWords(label, text)))));
+  }
+}
+
+const bullets = (texts) => element("ul", {}, ...texts.map((text) => element("li", {}, text)));
+
+function* freshness({ freshness: found }, { now }) {
+  if (found === null) return;
+  const { ageSeconds: age, limitSeconds: limit, quorum } = found;
+  const clock = `By this machine's clock it is ${new Date(1000 * now).toISOString().replace(".000", "")}; your trust file lets a proof be ${spanText(limit)} old.`;
+  const who = quorum === 1 ? "One witness that you trust" : `${quorum} witnesses that you trust`;
+  const words = age === null ? "Too few witnesses have signed this state of the log, so nobody can say how old it is." : `${who} signed this state of the log ${spanText(Math.max(age, 0))} ago or later.`;
+  yield element("h3", {}, "Freshness");
+  yield element("p", {}, `${words} ${clock}`);
+}
+
+function* opinions({ opinions: given }) {
+  if (given.length === 0) return;
+  yield element("h3", {}, "Auditors");
+  yield bullets(given.map(opinion));
+}
+
+function opinion({ organisation, result, conclusion, tier, counts }) {
+  const name = plain(organisation);
+  if (result === "none") return `${name} was engaged and has given no opinion.`;
+  return `${name} signed ${result} on a report that is ${conclusion}, with the evidence of tier ${tier}${counts ? "" : "; by your trust file it does not count"}.`;
+}
+
+function* limits({ notProven }, { seen, address }) {
+  const memory = seen === null ? ["That this is the newest state of the log, and no other history: this page keeps no memory, and no state file was given."] : [];
+  const links = address === null ? ["Whether a file in the folder is a link, or a second name of another one: a browser does not say."] : [];
+  yield element("h3", {}, "Not proven");
+  yield bullets([...notProven, ...memory, ...links].map(plain));
+}
+
+/** After a run that ends verified: what to remember, as a file to save. */
+function* memory({ seen }) {
+  if (seen === null) return;
+  const href = URL.createObjectURL(new Blob([seen], { type: "application/json" }));
+  yield element("h3", {}, "For the next time");
+  yield element("p", {}, element("a", { href, download: "trust.seen.json" }, "Save what was seen of the log"), " and give it in step 3 when you verify this line again. ", element("code", {}, "release verify --state"), " reads the same file.");
+}
+
+function* foot({ address }, trust) {
+  const read = address === null ? "Nothing was sent anywhere; this page has closed all its connections." : "Nothing was fetched but from below the address given; this page has closed all other connections.";
+  yield element("p", { className: "soft" }, `Verified by the trust file of ${plain(trust.name)}, version ${trust.version}, SHA-256 ${trust.digest}. ${read}`);
+}

@@ -1,0 +1,46 @@
+/** In the worker: a release out of chosen files or from below an address, verified; the page stays alive meanwhile. */
+import { verify } from "../lib/verify.mjs";
+import { localSource } from "./local.mjs";
+import { servedSource, UnreachableError } from "./served.mjs";
+
+const TELL_EVERY = 100; // milliseconds
+
+/** Answer one order {files | address, trust, seen, now} with {done, total} messages, then {report} or {error}. */
+export function work(scope) {
+  scope.onmessage = async ({ data }) => {
+    try {
+      const source = data.files ? localSource(data.files) : await servedSource(data.address, data.trust);
+      scope.postMessage({ report: await verify(told(source, scope), data) });
+    } catch (error) {
+      scope.postMessage({ error: error instanceof UnreachableError ? error.message : `This is a fault of the page, not a verdict: ${error.message}` });
+    }
+  };
+}
+
+/** A source that tells how many bytes were read. */
+function told(source, scope) {
+  let done = 0;
+  let last = 0;
+  const total = source.list().reduce((sum, { size }) => sum + size, 0);
+  const count = (bytes) => {
+    done += bytes;
+    const now = performance.now();
+    if (now - last < TELL_EVERY) return;
+    last = now;
+    scope.postMessage({ done, total });
+  };
+  return {
+    ...source,
+    digest: async (path) => {
+      const digest = await source.digest(path);
+      if (digest) count(source.list().find((file) => file.path === path).size);
+      return digest;
+    },
+    stream: async function* (path) {
+      for await (const piece of await source.stream(path)) {
+        count(piece.length);
+        yield piece;
+      }
+    },
+  };
+}
