@@ -41,7 +41,7 @@ class PageError(Exception):
 
 
 def bundle(entry: Path) -> str:
-    """Return a program out of a module and all that it imports; it ends in the value of what the module exports.
+    """Return a program out of a module and all that it imports, each in its place in `modules` by its path below verifier-js/.
 
     Raises:
         PageError: modules import each other in a circle, or import or export in another way than the rest.
@@ -49,7 +49,7 @@ def bundle(entry: Path) -> str:
     done: dict[Path, str] = {}
     _add(entry.resolve(), done, ())
     parts = "\n".join(done.values())
-    return f'"use strict";\nconst modules = {{}};\n{parts}\nmodules["{_name(entry.resolve())}"];\n'
+    return f'"use strict";\nconst modules = {{}};\n{parts}'
 
 
 def _add(module: Path, done: dict[Path, str], above: tuple[Path, ...]) -> None:

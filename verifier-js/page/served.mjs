@@ -78,13 +78,14 @@ class Server {
     ...[...this.#found].map(([path, size]) => ({ path, size, kind: "file" })),
   ];
 
-  /** Fetch and keep files [path, limit]; one that is not there, or is larger, is not listed. */
+  /** Fetch and keep files [path, limit]; one that is not there is not listed, and one that is larger is listed as too large to be read. */
   async keep(files) {
     await inTurns(files, async ([path, limit]) => {
       const response = await this.#ask(path, "GET");
       if (!response.ok) return;
       const bytes = await limited(response.body, limit);
-      if (bytes !== null) this.#kept.set(path, bytes);
+      if (bytes === null) this.#found.set(path, limit + 1);
+      else this.#kept.set(path, bytes);
     });
   }
 
@@ -121,10 +122,14 @@ async function inTurns(items, act) {
   await Promise.all(Array.from({ length: AT_ONCE }, turn));
 }
 
-/** The pieces of a stream. */
+/** The pieces of a stream; whoever takes no more ends it. */
 async function* chunks(stream) {
   const reader = stream.getReader();
-  for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) yield value;
+  try {
+    for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) yield value;
+  } finally {
+    await reader.cancel();
+  }
 }
 
 /** The bytes of a stream, or null if there are more than `limit`. */

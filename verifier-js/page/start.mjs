@@ -4,7 +4,7 @@ import { MIB } from "../lib/canonical.mjs";
 import { orNull } from "../lib/problem.mjs";
 import * as trusts from "../lib/trust.mjs";
 import { isOpenTo, lock } from "./lock.mjs";
-import { chosenFiles, droppedItems, filesOf } from "./local.mjs";
+import { chosenFiles, droppedFiles } from "./local.mjs";
 import { showExpected, showOwn } from "./own.mjs";
 import { folderAddress } from "./served.mjs";
 import { Run } from "./run.mjs";
@@ -23,32 +23,42 @@ export function start() {
   byId("trust").addEventListener("change", ({ target }) => take(target.files[0], ["trust"]));
   byId("seen").addEventListener("change", ({ target }) => take(target.files[0], ["seen"]));
   byId("folder").addEventListener("change", ({ target }) => takeFolder(target.files[0]?.webkitRelativePath.split("/")[0], chosenFiles(target)));
+  byId("address").addEventListener("input", forget);
   byId("stop").addEventListener("click", () => finish("Stopped. There is no verdict."));
   byId("form").addEventListener("submit", submit);
-  listenToDrops(byId("zone"));
+  listenToDrops(byId("folder"));
   return showOwn();
 }
 
-function listenToDrops(zone) {
-  for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event.preventDefault()); // or the browser would open what is dropped
-  zone.addEventListener("dragover", () => zone.classList.add("over"));
-  for (const kind of ["dragleave", "drop"]) zone.addEventListener(kind, () => zone.classList.remove("over"));
-  zone.addEventListener("drop", ({ dataTransfer }) => dropped(droppedItems(dataTransfer)));
+function listenToDrops(box) {
+  addEventListener("dragover", (event) => event.target === box || event.preventDefault()); // or the browser would open what is dropped
+  box.addEventListener("dragover", () => box.classList.add("over"));
+  for (const kind of ["dragleave", "drop"]) box.addEventListener(kind, () => box.classList.remove("over"));
+  addEventListener("drop", dropped);
 }
 
-/** Take what was dropped: one folder, and files that say what they are. */
-async function dropped(waiting) {
-  const items = await waiting.catch(() => []);
-  const folders = items.filter(({ isFolder }) => isFolder);
-  if (items.length === 0 || folders.length > 1) return complain("Drop the one folder that holds release.json, and trust or state file. If that does not work here, choose them below.");
-  complain("");
-  for (const item of items.filter(({ isFolder }) => !isFolder)) await take((await item.file()) ?? undefined, ["trust", "seen"]);
-  if (folders.length === 0) return undefined;
+/**
+ * Take what was dropped: one folder, and files that say what they are.
+ *
+ * Chromium does not let a page that was opened from a file read a dropped folder's entries, and its handles hide files of odd names, which a
+ * reader of the data might take. What falls into the box there goes its own way, as if it had been chosen: that shows all names.
+ */
+async function dropped(event) {
+  const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
+  const files = [...event.dataTransfer.files].filter((_, at) => entries[at]?.isFile);
+  const folders = entries.filter(({ isDirectory }) => isDirectory);
+  const isLeftToTheBox = location.protocol === "file:" && folders.length === 1 && entries[0].isDirectory && event.target === byId("folder");
+  if (!isLeftToTheBox) event.preventDefault();
+  if (run !== null) return;
+  complain(folders.length > 1 ? "Drop the one folder that holds release.json." : "");
+  for (const file of folders.length > 1 ? [] : files) await take(file, ["trust", "seen"]);
+  if (folders.length !== 1 || isLeftToTheBox) return;
   byId("folder").value = "";
-  return filesOf(folders[0]).then((files) => takeFolder(folders[0].name, files), () => complain("The browser cannot read that folder. Choose it with the button instead."));
+  await droppedFiles(folders[0]).then((found) => takeFolder(folders[0].name, found), () => complain("Drop the folder alone and into the box, or choose it: this browser does not read it here."));
 }
 
 function takeFolder(name, files) {
+  forget();
   chosen.folder = files.length > 0 ? { name, files } : null;
   const total = files.reduce((sum, { file }) => sum + (file?.size ?? 0), 0);
   fill(byId("folder-chosen"), name === undefined ? "" : `Chosen: ${plain(name)}, ${files.length} files, ${sizeText(total)}.`);
@@ -69,6 +79,7 @@ const KINDS = {
 
 /** Take a document as the first kind that it can be read as. */
 async function take(file, kinds) {
+  forget();
   if (file === undefined) return;
   const bytes = file.size > LARGEST_DOCUMENT ? new Uint8Array() : new Uint8Array(await file.arrayBuffer());
   const kind = kinds.find((name) => KINDS[name].read(bytes) !== null);
@@ -104,30 +115,38 @@ function lacking(address) {
 
 function submit(event) {
   event.preventDefault();
+  forget();
   const address = folderAddress(byId("address").value);
   const reason = lacking(address);
   complain(reason);
   if (reason !== "") return;
   lock(address);
-  const order = { files: chosen.folder?.files ?? null, address, trust: chosen.trust.bytes, seen: chosen.seen?.bytes ?? null, now: Math.floor(Date.now() / 1000) };
+  const { trust, seen, folder } = chosen;
+  const order = { files: folder?.files ?? null, address, trust: trust.bytes, seen: seen?.bytes ?? null, now: Math.floor(Date.now() / 1000) };
   busy(true);
   fill(byId("status"), "Verifying.");
-  run = new Run(order, { ended: (report) => finish("", report, order), failed: (words) => finish(words) });
+  const about = { place: address ?? folder.name, isServed: address !== null, hasState: seen !== null, now: order.now, trust: trust.read };
+  run = new Run(order, { ended: (report) => finish("", report, about), failed: (words) => finish(words) });
 }
 
 /** End a run: with a report, or with words on why there is none. */
-function finish(words, report = null, order = null) {
+function finish(words, report = null, about = null) {
   run?.end();
   run = null;
   busy(false);
   complain(words);
   fill(byId("status"), words);
-  if (report !== null) showReport(report, { order, trust: chosen.trust.read });
+  if (report !== null) showReport(report, about);
 }
 
 function busy(is) {
+  for (const part of document.querySelectorAll("fieldset")) part.disabled = is;
   byId("start").disabled = is;
   byId("stop").hidden = !is;
   byId("progress").hidden = !is;
-  if (is) byId("result").hidden = true;
+}
+
+/** Take the last report away: it speaks of nothing that is chosen now. */
+function forget() {
+  byId("result").hidden = true;
 }

@@ -15,6 +15,9 @@ export const fill = (into, ...children) => into.replaceChildren(...children.filt
 /** A stranger's text with all that would hide or turn it around written out: controls, format characters, odd spaces. */
 export const plain = (text) => text.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Surrogate}\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0).toString(16)}}`);
 
+/** Our own words as nodes: what stands between backticks is code. */
+export const marked = (words) => words.split("`").map((part, at) => (at % 2 ? element("code", {}, part) : part));
+
 const UNITS = ["bytes", "kB", "MB", "GB", "TB"];
 
 /** A size in decimal units. */

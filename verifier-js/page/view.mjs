@@ -1,7 +1,7 @@
 /** The report on the page: the verdict first, in plain words; then why, who stands behind what, and what is not proven. */
 import { CLAIMS, MEANINGS } from "./meanings.mjs";
 import { isAnother } from "./own.mjs";
-import { byId, element, fill, plain, spanText } from "./text.mjs";
+import { byId, element, fill, marked, plain, spanText } from "./text.mjs";
 
 const VERDICTS = {
   verified: ["Everything that can be checked here holds.", "You can use this release for what its card says."],
@@ -11,23 +11,23 @@ const VERDICTS = {
   stale: ["Everything holds, but nobody you trust has confirmed it recently.", "Fetch the newest log from where you had the release, and verify again: it may have been recalled meanwhile."],
 };
 
-/** Show a report. `order` is what the run was given; `trust` the trust file. */
-export function showReport(report, { order, trust }) {
-  const parts = [...verdict(report, order), ...failures(report), ...facts(report), ...freshness(report, order), ...opinions(report)];
-  fill(byId("result"), ...parts, ...limits(report, order), ...memory(report), ...foot(order, trust));
+/** Show a report, and what it is about: {place, isServed, hasState, now, trust}. */
+export function showReport(report, about) {
+  const parts = [...verdict(report, about), ...failures(report), ...facts(report), ...freshness(report, about), ...opinions(report)];
+  fill(byId("result"), ...parts, ...limits(report, about), ...memory(report), ...foot(about));
   byId("result").hidden = false;
   fill(byId("status"), `${report.verdict}: ${VERDICTS[report.verdict][0]}`);
   byId("verdict").focus();
 }
 
-function* verdict({ verdict: word, release, version, rows }, order) {
+function* verdict({ verdict: word, release, version, rows }, { place, isServed }) {
   const [meaning, next] = VERDICTS[word];
   const name = release && version ? `${plain(release)} ${version}${rows ? `, ${rows} rows` : ""}` : "";
-  const address = order.address === null ? "" : element("p", { className: "soft" }, `At ${plain(order.address)}`);
+  const where = element("p", { className: "soft" }, `${isServed ? "At" : "In the folder"} ${plain(place)}`);
   const another = isAnother() ? element("p", {}, element("strong", {}, "This page is not the one that your trust file names. Do not believe what it says.")) : "";
   const heading = element("h2", { id: "verdict", tabIndex: -1 }, word.toUpperCase());
   const box = element("div", { className: `verdict ${word}` });
-  fill(box, heading, another, name && element("p", {}, element("strong", {}, name)), element("p", {}, `${meaning} ${next}`), address);
+  fill(box, heading, another, name && element("p", {}, element("strong", {}, name)), element("p", {}, `${meaning} ${next}`), where);
   yield box;
 }
 
@@ -42,7 +42,7 @@ function failure({ code, where, expected, found }) {
   const details = [["Where", where], ["Expected", expected], ["Found", found]].filter(([, text]) => text !== "");
   const list = element("dl", {}, ...details.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, plain(text))]));
   const box = element("div", { className: "failure" });
-  fill(box, element("p", {}, element("code", {}, code), meaning ? ` ${sentence(meaning)}` : ""), list, next ? element("p", {}, `What to do: ${next}.`) : "");
+  fill(box, element("p", {}, element("code", {}, code), " ", ...(meaning ? marked(sentence(meaning)) : [])), list, next ? element("p", {}, ...marked(`What to do: ${next}.`)) : "");
   return box;
 }
 
@@ -81,10 +81,14 @@ function opinion({ organisation, result, conclusion, tier, counts }) {
   return `${name} signed ${result} on a report that is ${conclusion}, with the evidence of tier ${tier}${counts ? "" : "; by your trust file it does not count"}.`;
 }
 
-function* limits({ notProven }, { seen, address }) {
-  const memory = seen === null ? ["That this is the newest state of the log, and no other history: this page keeps no memory, and no state file was given."] : [];
-  const links = address === null ? ["Whether a file in the folder is a link, or a second name of another one: a browser does not say."] : [];
+function* limits({ verdict: word, notProven }, { hasState, isServed }) {
   yield element("h3", {}, "Not proven");
+  if (word === "failed") {
+    yield element("p", {}, "Nothing about this release: it failed, so believe nothing that it says.");
+    return;
+  }
+  const memory = !hasState ? ["That this is the newest state of the log, and no other history: this page keeps no memory, and no state file was given."] : [];
+  const links = !isServed ? ["That no links lie in the folder, and no file whose name is not UTF-8: a browser does not show them, and other readers may follow them."] : [];
   yield bullets([...notProven, ...memory, ...links].map(plain));
 }
 
@@ -96,7 +100,7 @@ function* memory({ seen }) {
   yield element("p", {}, element("a", { href, download: "trust.seen.json" }, "Save what was seen of the log"), " and give it in step 3 when you verify this line again. ", element("code", {}, "release verify --state"), " reads the same file.");
 }
 
-function* foot({ address }, trust) {
-  const read = address === null ? "Nothing was sent anywhere; this page has closed all its connections." : "Nothing was fetched but from below the address given; this page has closed all other connections.";
-  yield element("p", { className: "soft" }, `Verified by the trust file of ${plain(trust.name)}, version ${trust.version}, SHA-256 ${trust.digest}. ${read}`);
+function* foot({ isServed, trust }) {
+  const read = !isServed ? "Nothing was sent anywhere; this page has closed all its connections." : "Nothing was fetched but from below the address given; this page has closed all other connections.";
+  yield element("p", { className: "soft" }, `Checked by the trust file of ${plain(trust.name)}, version ${trust.version}, SHA-256 ${trust.digest}. ${read}`);
 }
