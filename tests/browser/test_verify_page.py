@@ -10,16 +10,18 @@ from pathlib import Path
 
 import pytest
 from chromium import Browser, browser, needs_chromium
-from desk import Desk, Memory, page_file, written
+from desk import Desk, Memory, page_file, serving, written
 from simulator import NOW, Simulator, digest, signer_of
 
 from audit_logs import statement
+from audit_logs.fields import instant
 from audit_logs.seen import encode as encode_seen
 from audit_logs.statement import Opinion, Release
 from audit_logs.trust import Trust
 from audit_logs.verify import verify
 
 pytestmark = needs_chromium
+GOLDEN = sorted(path.parent for path in (Path(__file__).resolve().parents[1] / "golden").glob("*/expect.json"))
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +197,66 @@ NAMES = (
     ".hidden",
     "space ",
 )
+
+
+def test_a_trust_file_that_lies_in_the_release_too_is_told(desk: Desk, tmp_path: Path) -> None:
+    """It may be the reader's own, or a stranger's copy: the page cannot know, and says so. What it does not know of the folder it names."""
+    world = Simulator().finish()
+    world.files |= {"trust.json": world.trust_bytes(), "report.html": b"<p>", ".gitattributes": b"x"}
+    desk.drop(*written(world, tmp_path))
+    assert desk.verify() == "verified"
+    assert "there is the same one in the release, where anybody could have put it" in desk.text()
+    assert "nobody vouches for them: .gitattributes, report.html, trust.json." in desk.text()
+
+
+@pytest.mark.parametrize("golden", GOLDEN, ids=[path.name for path in GOLDEN])
+def test_golden_releases_verify_in_the_browser(golden: Path, chromium: Browser, url: str) -> None:
+    """Real data files and both kinds of facts, as the other verifiers say."""
+    expected = json.loads((golden / "expect.json").read_bytes())
+    desk = Desk(chromium, url, now=instant(expected["now"]))
+    desk.choose(golden / "release", trust=golden / "trust.json")
+    assert (desk.verify(), desk.codes, desk.page.errors) == (expected["verdict"], [], [])
+    desk.page.close()
+
+
+def test_a_folder_dropped_on_a_page_from_a_server_is_read_whole(chromium: Browser, tmp_path: Path) -> None:
+    """There even a name that is not UTF-8 is seen, and the folder fails for it; two folders at once are refused."""
+    page_file(tmp_path)
+    release, trust = written(Simulator().finish(), tmp_path)
+    with serving(tmp_path) as (site, asked):
+        desk = Desk(chromium, f"{site}/verify.html")
+        desk.drop(release, trust)
+        desk.page.wait_for("document.getElementById('own').textContent !== ''")
+        assert (desk.verify(), desk.page.errors) == ("verified", [])
+        assert {path for path in asked if path != "/favicon.ico"} == {"/verify.html"}
+        (release / "data" / b"\xff.parquet".decode("utf-8", "surrogateescape")).write_bytes(b"x")
+        desk.drop(release)
+        assert (desk.verify(), desk.codes) == ("failed", ["folder-extra", "folder-link"])
+        desk.page.close()
+
+
+def test_markup_cannot_be_made_by_the_page_itself(desk: Desk) -> None:
+    """Trusted Types: no text becomes markup or a script, whatever a fault in the page would do."""
+    # `eval` is let through to whoever debugs the page, which is what a test does
+    for attempt in ("document.body.innerHTML = '<b>x</b>'", "document.write('x')", "new Worker('data:text/javascript,1')"):
+        assert desk.page.run(f"(() => {{ try {{ {attempt}; return 'done'; }} catch (error) {{ return error.name; }} }})()") in (
+            "TypeError",
+            "EvalError",
+        )
+
+
+def test_a_place_without_cryptography_is_told(chromium: Browser, url: str) -> None:
+    """As over plain http: the page says how to open it, and verifies nothing."""
+    page = chromium.page()
+    page.call(
+        "Page.addScriptToEvaluateOnNewDocument", {"source": "Object.defineProperty(Crypto.prototype, 'subtle', { get: () => undefined });"}
+    )
+    page.open(url)
+    assert page.run("[document.getElementById('complaint').textContent, document.getElementById('start').disabled]") == [
+        "This browser gives pages no cryptography here: open the page from a file, or over https.",
+        True,
+    ]
+    page.close()
 
 
 @pytest.mark.parametrize("way", ["dropped", "chosen"])

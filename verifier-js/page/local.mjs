@@ -1,4 +1,5 @@
 /** A folder that a person chose or dropped, as verify.mjs wants it. A browser shows no links, and does not tell second names of one file. */
+import { equal } from "../lib/bytes.mjs";
 
 /** Up to here a file is hashed as a whole by WebCrypto, several times as fast; above, or without the memory for it, piece by piece. */
 const WHOLE = 1 << 29;
@@ -20,6 +21,12 @@ export function localSource(files) {
       for (let at = 0; at < file.size; at += PIECE) yield new Uint8Array(await file.slice(at, at + PIECE).arrayBuffer());
     },
   };
+}
+
+/** Tell whether files hold a copy of a trust file. */
+export async function holdsCopy(files, trust) {
+  const copy = files?.find(({ path }) => path === "trust.json")?.file;
+  return copy?.size === trust.length && equal(new Uint8Array(await copy.arrayBuffer().catch(() => new ArrayBuffer())), trust);
 }
 
 /** The files of a chosen folder: [{path, file}], paths below it. */

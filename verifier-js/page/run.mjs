@@ -4,7 +4,7 @@ import { byId, fill, sizeText } from "./text.mjs";
 // The policy of this page lets nothing but this one name make a script's address.
 const policy = globalThis.trustedTypes?.createPolicy("program", { createScriptURL: (url) => url });
 
-/** A run; it tells its progress on the page, and calls `ended` with the report or `failed` with words. */
+/** A run; it tells its progress on the page, and calls `ended` with {report, isCopy} or `failed` with words. */
 export class Run {
   #began = performance.now();
   #program = URL.createObjectURL(new Blob([byId("program").textContent], { type: "text/javascript" }));
@@ -13,7 +13,7 @@ export class Run {
   constructor(order, { ended, failed }) {
     this.#worker = new Worker(policy?.createScriptURL(this.#program) ?? this.#program);
     this.#worker.onmessage = ({ data }) => {
-      if (data.report) ended(data.report);
+      if (data.report) ended(data);
       else if (data.error) failed(data.error);
       else this.#tell(data);
     };

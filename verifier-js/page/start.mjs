@@ -19,7 +19,7 @@ let run = null;
 
 /** Make the form live. */
 export function start() {
-  if (!globalThis.crypto?.subtle) return complain("This browser gives pages no cryptography here: open the page from a file, or over https.");
+  if (!globalThis.crypto?.subtle) return refuse("This browser gives pages no cryptography here: open the page from a file, or over https.");
   byId("trust").addEventListener("change", ({ target }) => take(target.files[0], ["trust"]));
   byId("seen").addEventListener("change", ({ target }) => take(target.files[0], ["seen"]));
   byId("folder").addEventListener("change", ({ target }) => takeFolder(target.files[0]?.webkitRelativePath.split("/")[0], chosenFiles(target)));
@@ -28,6 +28,11 @@ export function start() {
   byId("form").addEventListener("submit", submit);
   listenToDrops(byId("folder"));
   return showOwn();
+}
+
+function refuse(words) {
+  byId("start").disabled = true;
+  complain(words);
 }
 
 function listenToDrops(box) {
@@ -126,7 +131,7 @@ function submit(event) {
   busy(true);
   fill(byId("status"), "Verifying.");
   const about = { place: address ?? folder.name, isServed: address !== null, hasState: seen !== null, now: order.now, trust: trust.read };
-  run = new Run(order, { ended: (report) => finish("", report, about), failed: (words) => finish(words) });
+  run = new Run(order, { ended: ({ report, isCopy }) => finish("", report, { ...about, isCopy }), failed: (words) => finish(words) });
 }
 
 /** End a run: with a report, or with words on why there is none. */

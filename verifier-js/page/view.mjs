@@ -11,7 +11,7 @@ const VERDICTS = {
   stale: ["Everything holds, but nobody you trust has confirmed it recently.", "Fetch the newest log from where you had the release, and verify again: it may have been recalled meanwhile."],
 };
 
-/** Show a report, and what it is about: {place, isServed, hasState, now, trust}. */
+/** Show a report, and what it is about: {place, isServed, hasState, isCopy, now, trust}. */
 export function showReport(report, about) {
   const parts = [...verdict(report, about), ...failures(report), ...facts(report), ...freshness(report, about), ...opinions(report)];
   fill(byId("result"), ...parts, ...limits(report, about), ...memory(report), ...foot(about));
@@ -81,7 +81,7 @@ function opinion({ organisation, result, conclusion, tier, counts }) {
   return `${name} signed ${result} on a report that is ${conclusion}, with the evidence of tier ${tier}${counts ? "" : "; by your trust file it does not count"}.`;
 }
 
-function* limits({ verdict: word, notProven }, { hasState, isServed }) {
+function* limits({ verdict: word, notProven }, { hasState, isServed, isCopy }) {
   yield element("h3", {}, "Not proven");
   if (word === "failed") {
     yield element("p", {}, "Nothing about this release: it failed, so believe nothing that it says.");
@@ -89,7 +89,8 @@ function* limits({ verdict: word, notProven }, { hasState, isServed }) {
   }
   const memory = !hasState ? ["That this is the newest state of the log, and no other history: this page keeps no memory, and no state file was given."] : [];
   const links = !isServed ? ["That no links lie in the folder, and no file whose name is not UTF-8: a browser does not show them, and other readers may follow them."] : [];
-  yield bullets([...notProven, ...memory, ...links].map(plain));
+  const copy = isCopy ? ["That the trust file comes from somebody whom you believe: there is the same one in the release, where anybody could have put it."] : [];
+  yield bullets([...notProven, ...memory, ...links, ...copy].map(plain));
 }
 
 /** After a run that ends verified: what to remember, as a file to save. */

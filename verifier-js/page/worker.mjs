@@ -1,16 +1,16 @@
 /** In the worker: a release out of chosen files or from below an address, verified; the page stays alive meanwhile. */
 import { verify } from "../lib/verify.mjs";
-import { localSource } from "./local.mjs";
+import { holdsCopy, localSource } from "./local.mjs";
 import { servedSource, UnreachableError } from "./served.mjs";
 
 const TELL_EVERY = 100; // milliseconds
 
-/** Answer one order {files | address, trust, seen, now} with {done, total} messages, then {report} or {error}. */
+/** Answer one order {files | address, trust, seen, now} with {done, total} messages, then {report, isCopy} or {error}; isCopy: whether the trust file lies in the release too. */
 export function work(scope) {
   scope.onmessage = async ({ data }) => {
     try {
       const source = data.files ? localSource(data.files) : await servedSource(data.address, data.trust);
-      scope.postMessage({ report: await verify(told(source, scope), data) });
+      scope.postMessage({ report: await verify(told(source, scope), data), isCopy: await holdsCopy(data.files, data.trust) });
     } catch (error) {
       scope.postMessage({ error: error instanceof UnreachableError ? error.message : `This is a fault of the page, not a verdict: ${error.message}` });
     }

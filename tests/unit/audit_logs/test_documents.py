@@ -78,3 +78,15 @@ def test_a_check_without_what_it_rests_on_is_a_fault_of_the_program() -> None:
     assert established(0) == 0
     with pytest.raises(VerificationError):
         established(None)
+
+
+def test_an_optional_member_is_there_or_absent_and_nothing_between() -> None:
+    """A trust file without the page that verifies has the bytes that it had before there was such a member."""
+    plain = Simulator().trust
+    named = replace(plain, verify_page="ab" * 32)
+    assert "verifyPage" not in write(plain)
+    assert write(named) == write(plain) | {"verifyPage": "ab" * 32}
+    assert [read(trust.Trust, write(one), "trust file") for one in (plain, named)] == [plain, named]
+    for nothing in (None, "", "AB" * 32, "ab"):
+        with pytest.raises(FormatError):
+            read(trust.Trust, write(plain) | {"verifyPage": nothing}, "trust file")
