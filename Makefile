@@ -43,6 +43,7 @@ docs: $(VENV)/.run
 	$(BIN)/python scripts/make_command_docs.py
 	$(BIN)/python scripts/make_error_docs.py
 	$(BIN)/python scripts/make_step_docs.py
+	$(BIN)/python scripts/make_verify_page.py
 
 vectors: $(VENV)/.run
 	$(BIN)/python scripts/make_vectors.py --check
