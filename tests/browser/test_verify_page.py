@@ -277,12 +277,33 @@ def test_hostile_names_are_found_and_shown_and_do_nothing(way: str, desk: Desk, 
 
 
 def test_what_a_browser_does_not_show_is_told(desk: Desk, tmp_path: Path) -> None:
-    """A link in a folder, or a name that is not UTF-8, is not in the browser's list; the page says that it cannot see them."""
+    """A link in a folder is in no browser's list; the page says that it cannot see it, beside the verdict."""
     release, trust = written(Simulator().finish(), tmp_path)
     (release / "data" / "link.parquet").symlink_to(release / "README.md")
     desk.drop(release, trust)
     assert desk.verify() == "verified"
+    assert "A browser shows neither links nor, in a chosen folder, names that are not UTF-8." in desk.text(".verdict")
     assert "That no links lie in the folder, and no file whose name is not UTF-8: a browser does not show them" in desk.text()
+
+
+@pytest.mark.parametrize("path", [".cache/huggingface/train", "report.html", "trust.json", ".gitattributes"])
+def test_a_link_finds_no_data_outside_the_proof(path: str, desk: Desk, tmp_path: Path) -> None:
+    """What is tolerated, or lies outside the proof, may hold anything but data: a link that the browser does not show could lead there."""
+    release, trust = written(Simulator().finish(), tmp_path)
+    (release / path).parent.mkdir(parents=True, exist_ok=True)
+    (release / path).write_bytes(b"PAR1 rows that nobody screened PAR1")
+    (release / "data" / "train-00009-of-00002.parquet").symlink_to(release / path)
+    desk.drop(release, trust)
+    assert (desk.verify(), desk.codes) == ("failed", ["folder-link"])
+    assert desk.failures[0][1:] == [path, "a file", "a data file outside the proof"]
+
+
+def test_a_name_that_is_not_utf8_fails_where_the_folder_was_dropped(desk: Desk, tmp_path: Path) -> None:
+    """What fell into the box does not show it; the folder's handle does."""
+    release, trust = written(Simulator().finish(), tmp_path)
+    (release / "data" / b"train-\xff-of-00002.parquet".decode("utf-8", "surrogateescape")).write_bytes(b"x")
+    desk.drop(release, trust)
+    assert (desk.verify(), desk.codes) == ("failed", ["folder-extra", "folder-link"])
 
 
 def test_after_a_folder_was_read_no_connection_can_be_made(desk: Desk, tmp_path: Path) -> None:

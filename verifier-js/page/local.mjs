@@ -1,14 +1,18 @@
 /** A folder that a person chose or dropped, as verify.mjs wants it. A browser shows no links, and does not tell second names of one file. */
 import { equal } from "../lib/bytes.mjs";
+import { outsideTheProof } from "../lib/folder.mjs";
 
 /** Up to here a file is hashed as a whole by WebCrypto, several times as fast; above, or without the memory for it, piece by piece. */
 const WHOLE = 1 << 29;
 const PIECE = 1 << 22;
+const MAGIC = /^PAR[1E]$/;
 
 /** The source of files [{path, file}]; `file` is null where the browser could not open it. */
-export function localSource(files) {
+export async function localSource(files) {
   const opened = new Map(files.map(({ path, file }) => [path, file]));
-  const listed = files.map(({ path, file }) => ({ path, size: file?.size ?? 0, kind: file ? "file" : "something that the browser cannot read" }));
+  const data = await hiddenData(files);
+  const kindOf = (file) => (file === null ? "something that the browser cannot read" : data.has(file) ? "a data file outside the proof" : "file");
+  const listed = files.map(({ path, file }) => ({ path, size: file?.size ?? 0, kind: kindOf(file) }));
   return {
     list: () => listed,
     digest: async (path) => {
@@ -23,6 +27,21 @@ export function localSource(files) {
   };
 }
 
+/**
+ * The files outside the proof that end as a Parquet file does.
+ *
+ * A browser shows no links, so one in data/ might lead to a file that nobody vouches for, and a reader of the data would take it. What such a link
+ * could bring has to be Parquet.
+ */
+async function hiddenData(files) {
+  const outside = new Set(outsideTheProof(files.map(({ path }) => path)));
+  const found = new Set();
+  for (const { path, file } of files) {
+    if (outside.has(path) && file !== null && MAGIC.test(await file.slice(-4).text().catch(() => ""))) found.add(file);
+  }
+  return found;
+}
+
 /** Tell whether files hold a copy of a trust file. */
 export async function holdsCopy(files, trust) {
   const copy = files?.find(({ path }) => path === "trust.json")?.file;
@@ -33,6 +52,21 @@ export async function holdsCopy(files, trust) {
 export const chosenFiles = (input) => [...input.files].map((file) => ({ path: below(file.webkitRelativePath), file }));
 
 const below = (path) => path.slice(path.indexOf("/") + 1);
+
+/**
+ * What a folder's handle names and `files`, a set of paths, does not have: [{path, file: null}], paths below it.
+ *
+ * A chosen folder comes without the names that are not UTF-8, and a handle hides files of other odd names; each shows what the other does not.
+ */
+export async function unseenFiles(handle, files, prefix = "") {
+  const unseen = [];
+  for await (const inner of handle.values()) {
+    const path = prefix + inner.name;
+    if (inner.kind === "directory") unseen.push(...(await unseenFiles(inner, files, `${path}/`)));
+    else if (!files.has(path)) unseen.push({ path, file: null });
+  }
+  return unseen;
+}
 
 /** The files of a dropped folder: [{path, file}], paths below it. */
 export async function droppedFiles(folder) {

@@ -4,7 +4,7 @@ import { MIB } from "../lib/canonical.mjs";
 import { orNull } from "../lib/problem.mjs";
 import * as trusts from "../lib/trust.mjs";
 import { isOpenTo, lock } from "./lock.mjs";
-import { chosenFiles, droppedFiles } from "./local.mjs";
+import { chosenFiles, droppedFiles, unseenFiles } from "./local.mjs";
 import { showExpected, showOwn } from "./own.mjs";
 import { folderAddress } from "./served.mjs";
 import { Run } from "./run.mjs";
@@ -16,13 +16,14 @@ const LARGEST_DOCUMENT = MIB; // of a trust file and of a state file
 /** What was chosen: {bytes, read} of trust file and state file, {name, files} of the folder; null where nothing was. */
 const chosen = { trust: null, seen: null, folder: null };
 let run = null;
+let handle = null; // of the folder that fell into the box last, until the box has taken it in
 
 /** Make the form live. */
 export function start() {
   if (!globalThis.crypto?.subtle) return refuse("This browser gives pages no cryptography here: open the page from a file, or over https.");
   byId("trust").addEventListener("change", ({ target }) => take(target.files[0], ["trust"]));
   byId("seen").addEventListener("change", ({ target }) => take(target.files[0], ["seen"]));
-  byId("folder").addEventListener("change", ({ target }) => takeFolder(target.files[0]?.webkitRelativePath.split("/")[0], chosenFiles(target)));
+  byId("folder").addEventListener("change", ({ target }) => takeChosen(target));
   byId("address").addEventListener("input", forget);
   byId("stop").addEventListener("click", () => finish("Stopped. There is no verdict."));
   byId("form").addEventListener("submit", submit);
@@ -55,11 +56,21 @@ async function dropped(event) {
   const isLeftToTheBox = location.protocol === "file:" && folders.length === 1 && entries[0].isDirectory && event.target === byId("folder");
   if (!isLeftToTheBox) event.preventDefault();
   if (run !== null) return;
+  handle = isLeftToTheBox ? event.dataTransfer.items[0].getAsFileSystemHandle?.() : null;
   complain(folders.length > 1 ? "Drop the one folder that holds release.json." : "");
   for (const file of folders.length > 1 ? [] : files) await take(file, ["trust", "seen"]);
   if (folders.length !== 1 || isLeftToTheBox) return;
   byId("folder").value = "";
   await droppedFiles(folders[0]).then((found) => takeFolder(folders[0].name, found), () => complain("Drop the folder alone and into the box, or choose it: this browser does not read it here."));
+}
+
+/** Take what the box holds, and what else the folder names that fell into it. */
+async function takeChosen(box) {
+  const files = chosenFiles(box);
+  const [name, dropped] = [box.files[0]?.webkitRelativePath.split("/")[0], await handle];
+  handle = null;
+  const unseen = dropped ? await unseenFiles(dropped, new Set(files.map(({ path }) => path))) : [];
+  takeFolder(name, [...files, ...unseen]);
 }
 
 function takeFolder(name, files) {

@@ -25,9 +25,10 @@ function* verdict({ verdict: word, release, version, rows }, { place, isServed }
   const name = release && version ? `${plain(release)} ${version}${rows ? `, ${rows} rows` : ""}` : "";
   const where = element("p", { className: "soft" }, `${isServed ? "At" : "In the folder"} ${plain(place)}`);
   const another = isAnother() ? element("p", {}, element("strong", {}, "This page is not the one that your trust file names. Do not believe what it says.")) : "";
+  const blind = word === "verified" && !isServed ? element("p", { className: "soft" }, "A browser shows neither links nor, in a chosen folder, names that are not UTF-8. Where a stranger made the folder, say in Git, let ", element("code", {}, "release verify"), " look.") : "";
   const heading = element("h2", { id: "verdict", tabIndex: -1 }, word.toUpperCase());
   const box = element("div", { className: `verdict ${word}` });
-  fill(box, heading, another, name && element("p", {}, element("strong", {}, name)), element("p", {}, `${meaning} ${next}`), where);
+  fill(box, heading, another, name && element("p", {}, element("strong", {}, name)), element("p", {}, `${meaning} ${next}`), where, blind);
   yield box;
 }
 

@@ -9,7 +9,7 @@ const TELL_EVERY = 100; // milliseconds
 export function work(scope) {
   scope.onmessage = async ({ data }) => {
     try {
-      const source = data.files ? localSource(data.files) : await servedSource(data.address, data.trust);
+      const source = await (data.files ? localSource(data.files) : servedSource(data.address, data.trust));
       scope.postMessage({ report: await verify(told(source, scope), data), isCopy: await holdsCopy(data.files, data.trust) });
     } catch (error) {
       scope.postMessage({ error: error instanceof UnreachableError ? error.message : `This is a fault of the page, not a verdict: ${error.message}` });
