@@ -16,7 +16,7 @@ from simulator import NOW, Simulator, digest, signer_of
 from audit_logs import statement
 from audit_logs.fields import instant
 from audit_logs.seen import encode as encode_seen
-from audit_logs.statement import Opinion, Release
+from audit_logs.statement import FilterStep, Opinion, Release
 from audit_logs.trust import Trust
 from audit_logs.verify import verify
 
@@ -274,6 +274,16 @@ def test_hostile_names_are_found_and_shown_and_do_nothing(way: str, desk: Desk, 
     assert {failure[1].removeprefix("data/") for failure in desk.failures} == shown
     assert desk.page.run("[document.images.length, document.title]") == [0, "Verify a release"]
     assert desk.page.errors == []
+
+
+def test_a_strangers_words_do_nothing(desk: Desk, tmp_path: Path) -> None:
+    """What the institution wrote is shown as it wrote it, with marks that turn text around written out."""
+    world = Simulator()
+    world.bend[FilterStep] = lambda step: replace(step, override="</li><img src=x onerror=document.title='owned'> \u202egnp")
+    desk.drop(*written(world.finish(), tmp_path))
+    assert desk.verify() == "verified"
+    assert "</li><img src=x onerror=document.title='owned'> \\u{202e}gnp" in desk.text()
+    assert desk.page.run("[document.images.length, document.title]") == [0, "Verify a release"]
 
 
 def test_what_a_browser_does_not_show_is_told(desk: Desk, tmp_path: Path) -> None:

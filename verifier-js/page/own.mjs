@@ -22,10 +22,16 @@ export function showExpected(trust) {
 export const isAnother = () => Boolean(own && expected && own !== expected);
 
 function show() {
-  if (expected !== null) {
-    fill(byId("expected"), ...(expected === "" ? ["Your trust file names no page."] : ["Your trust file names the page with the SHA-256 ", element("code", {}, expected), "."]));
-  }
-  const words = { true: "This is not the page that your trust file names: do not use it.", false: "That is the one in your trust file, if this page tells the truth." };
-  const compared = expected ? words[own !== expected] : "";
-  fill(byId("own"), ...(own === null ? ["This page was opened from a file, so it cannot read its own bytes: take the SHA-256 yourself."] : ["Read again by your browser, this page has the SHA-256 ", element("code", {}, own), `. ${compared}`]));
+  if (expected !== null) fill(byId("expected"), ...expectedWords());
+  fill(byId("own"), ...ownWords());
+}
+
+function expectedWords() {
+  return expected === "" ? ["Your trust file names no page."] : ["Your trust file names the page with the SHA-256 ", element("code", {}, expected), "."];
+}
+
+function ownWords() {
+  if (own === null) return ["This page was opened from a file, so it cannot read its own bytes: take the SHA-256 yourself."];
+  const compared = isAnother() ? " This is not the page that your trust file names: do not use it." : " That is the one in your trust file, if this page tells the truth.";
+  return ["Read again by your browser, this page has the SHA-256 ", element("code", {}, own), ".", expected ? compared : ""];
 }

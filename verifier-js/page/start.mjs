@@ -61,7 +61,9 @@ async function dropped(event) {
   for (const file of folders.length > 1 ? [] : files) await take(file, ["trust", "seen"]);
   if (folders.length !== 1 || isLeftToTheBox) return;
   byId("folder").value = "";
-  await droppedFiles(folders[0]).then((found) => takeFolder(folders[0].name, found), () => complain("Drop the folder alone and into the box, or choose it: this browser does not read it here."));
+  const found = await droppedFiles(folders[0]).catch(() => null);
+  if (found !== null) takeFolder(folders[0].name, found);
+  else complain("Drop the folder alone and into the box, or choose it: this browser does not read it here.");
 }
 
 /** Take what the box holds, and what else the folder names that fell into it. */
@@ -124,7 +126,8 @@ function lacking(address) {
   if (typed !== "" && chosen.folder !== null) return "There are a folder and an address: empty one of the two.";
   if (typed === "" && chosen.folder === null) return "Choose the folder of the release, or give its address.";
   if (typed !== "" && address === null) return "The address is none that this page can read: it has to begin with https:// or http://, without name and password.";
-  if (chosen.seen !== null && chosen.seen.read.origin !== chosen.trust.read.log.name) return `The state file remembers another line: ${plain(chosen.seen.read.origin)}.`;
+  const remembered = chosen.seen?.read.origin ?? chosen.trust.read.log.name;
+  if (remembered !== chosen.trust.read.log.name) return `The state file remembers another line: ${plain(remembered)}.`;
   if (!isOpenTo(address)) return "This page has closed its connections for the run before. Load it again, then give the address.";
   return "";
 }

@@ -6,10 +6,13 @@ import { byId, element, fill, marked, plain, spanText } from "./text.mjs";
 const VERDICTS = {
   verified: ["Everything that can be checked here holds.", "You can use this release for what its card says."],
   failed: ["Something does not hold.", "Do not use this release. What to do about it stands with each reason below."],
-  withdrawn: ["This was a release; it has been recalled.", "Do not use it any more, and neither copies nor exports of it. Look for a newer version of the same line."],
-  incomplete: ["What is here holds, but something that your trust file asks for is missing.", "Do not rely on it yet. What to do about it stands with each reason below."],
-  stale: ["Everything holds, but nobody you trust has confirmed it recently.", "Fetch the newest log from where you had the release, and verify again: it may have been recalled meanwhile."],
+  withdrawn: ["This was a release; it has been recalled.", "Do not use it any more, nor copies and exports of it. Look for a newer version."],
+  incomplete: ["What is here holds, but something that your trust file asks for is missing.", "Do not rely on it yet. What to do stands with each reason below."],
+  stale: ["Everything holds, but nobody you trust has confirmed it recently.", "Fetch the newest log, and verify again: it may have been recalled meanwhile."],
 };
+
+const BLIND =
+  "A browser shows neither links nor, in a chosen folder, names that are not UTF-8. Where a stranger made the folder, say in Git, let `release verify` look.";
 
 /** Show a report, and what it is about: {place, isServed, hasState, isCopy, now, trust}. */
 export function showReport(report, about) {
@@ -25,7 +28,7 @@ function* verdict({ verdict: word, release, version, rows }, { place, isServed }
   const name = release && version ? `${plain(release)} ${version}${rows ? `, ${rows} rows` : ""}` : "";
   const where = element("p", { className: "soft" }, `${isServed ? "At" : "In the folder"} ${plain(place)}`);
   const another = isAnother() ? element("p", {}, element("strong", {}, "This page is not the one that your trust file names. Do not believe what it says.")) : "";
-  const blind = word === "verified" && !isServed ? element("p", { className: "soft" }, "A browser shows neither links nor, in a chosen folder, names that are not UTF-8. Where a stranger made the folder, say in Git, let ", element("code", {}, "release verify"), " look.") : "";
+  const blind = word === "verified" && !isServed ? element("p", { className: "soft" }, ...marked(BLIND)) : "";
   const heading = element("h2", { id: "verdict", tabIndex: -1 }, word.toUpperCase());
   const box = element("div", { className: `verdict ${word}` });
   fill(box, heading, another, name && element("p", {}, element("strong", {}, name)), element("p", {}, `${meaning} ${next}`), where, blind);
@@ -65,7 +68,8 @@ function* freshness({ freshness: found }, { now }) {
   const { ageSeconds: age, limitSeconds: limit, quorum } = found;
   const clock = `By this machine's clock it is ${new Date(1000 * now).toISOString().replace(".000", "")}; your trust file lets a proof be ${spanText(limit)} old.`;
   const who = quorum === 1 ? "One witness that you trust" : `${quorum} witnesses that you trust`;
-  const words = age === null ? "Too few witnesses have signed this state of the log, so nobody can say how old it is." : `${who} signed this state of the log ${spanText(Math.max(age, 0))} ago or later.`;
+  const signed = age !== null && `${who} signed this state of the log ${spanText(Math.max(age, 0))} ago or later.`;
+  const words = signed || "Too few witnesses have signed this state of the log, so nobody can say how old it is.";
   yield element("h3", {}, "Freshness");
   yield element("p", {}, `${words} ${clock}`);
 }
@@ -99,10 +103,12 @@ function* memory({ seen }) {
   if (seen === null) return;
   const href = URL.createObjectURL(new Blob([seen], { type: "application/json" }));
   yield element("h3", {}, "For the next time");
-  yield element("p", {}, element("a", { href, download: "trust.seen.json" }, "Save what was seen of the log"), " and give it in step 3 when you verify this line again. ", element("code", {}, "release verify --state"), " reads the same file.");
+  const link = element("a", { href, download: "trust.seen.json" }, "Save what was seen of the log");
+  yield element("p", {}, link, ...marked(" and give it in step 3 when you verify this line again. `release verify --state` reads the same file."));
 }
 
 function* foot({ isServed, trust }) {
-  const read = !isServed ? "Nothing was sent anywhere; this page has closed all its connections." : "Nothing was fetched but from below the address given; this page has closed all other connections.";
+  const served = "Nothing was fetched but from below the address given; this page has closed all other connections.";
+  const read = isServed ? served : "Nothing was sent anywhere; this page has closed all its connections.";
   yield element("p", { className: "soft" }, `Checked by the trust file of ${plain(trust.name)}, version ${trust.version}, SHA-256 ${trust.digest}. ${read}`);
 }

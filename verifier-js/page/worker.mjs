@@ -5,7 +5,11 @@ import { servedSource, UnreachableError } from "./served.mjs";
 
 const TELL_EVERY = 100; // milliseconds
 
-/** Answer one order {files | address, trust, seen, now} with {done, total} messages, then {report, isCopy} or {error}; isCopy: whether the trust file lies in the release too. */
+/**
+ * Answer one order {files | address, trust, seen, now} with {done, total} messages, then {report, isCopy} or {error}.
+ *
+ * `isCopy` tells whether the trust file lies in the release too.
+ */
 export function work(scope) {
   scope.onmessage = async ({ data }) => {
     try {
