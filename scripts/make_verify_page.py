@@ -5,7 +5,7 @@ python scripts/make_verify_page.py --check    only compares; exit code 1 where t
 
 Each module becomes a function that returns what it exports, in an order in which each finds what it imports; nothing else of it is changed,
 so the page can be read. Its content security policy allows this one script and this one style sheet, by their SHA-256.
-The words for codes are those of scripts/error_codes.toml, those for claims of reports those of audit_logs.telling.
+The words for codes are those of release.advice and scripts/error_codes.toml, those for claims of reports those of audit_logs.telling.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ import tomllib
 from base64 import b64encode
 from pathlib import Path
 
+from audit_logs.report import STALE_CODES
 from audit_logs.telling import CLAIMS
+from release.advice import WORDS
 
 ROOT = Path(__file__).resolve().parents[1]
 SECOND = ROOT / "verifier-js"
@@ -27,13 +29,10 @@ MEANINGS = SECOND / "page" / "meanings.mjs"  # no file: made here
 _IMPORT = re.compile(r'^import (\* as \w+|\{[^}]*\}) from "([^"]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:const|class|(?:async )?function\*?) (\w+))", re.MULTILINE)
 _LEFT = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
-_OTHERS = {
-    "folder-unlisted": [
-        "nobody can list this folder, so that nothing else lies there was not checked",
-        "fetch the folder, and verify it on this machine",
-    ],
-    "unreadable": ["a file that is there cannot be read", "try again; if that does not help, fetch that file again"],
-}
+_UNLISTED = [
+    "A web server gives no list of its files, so that nothing else lies there was not checked.",
+    "Get the whole folder (`release get`, or a copy), and verify it on this machine.",
+]
 
 
 class PageError(Exception):
@@ -78,14 +77,24 @@ def _binding(names: str) -> str:
 
 
 def meanings() -> str:
-    """Return the module that has, for each code of a verdict, what it means and what to do, without the numbers of sections; and for each claim of a report."""
-    table = tomllib.loads((ROOT / "scripts" / "error_codes.toml").read_text(encoding="utf-8"))["verdict"]
-    words = {code: said for code, said in table.items() if isinstance(said, list)} | _OTHERS
-    plain = {
-        code: [re.sub(r"^[^:]*\b1[0-9]\.[0-9]+[^:]*: ", "", meaning), following] for code, (meaning, following) in sorted(words.items())
-    }
-    tables = (("What each code means, and what to do.", "MEANINGS", plain), ("What a confirmed claim of a report means.", "CLAIMS", CLAIMS))
+    """Return the module that has for each code what it means and what to do, what threatens most first; and for each claim of a report its words."""
+    words: dict[str, list[str]] = {}
+    for code, said in WORDS.items():
+        if code in STALE_CODES:
+            words.setdefault("folder-unlisted", _UNLISTED)
+        words[code] = [said.means, said.next]
+    tables = (
+        ("What each code means, and what to do; of several, the first says what to do.", "MEANINGS", words | _faults()),
+        ("What a confirmed claim of a report means.", "CLAIMS", CLAIMS),
+    )
     return "".join(f"/** {title} */\nexport const {name} = {json.dumps(table, indent=1)};\n" for title, name, table in tables)
+
+
+def _faults() -> dict[str, list[str]]:
+    """Return the words for the faults of a trust file."""
+    table = tomllib.loads((ROOT / "scripts" / "error_codes.toml").read_text(encoding="utf-8"))["trust"]
+    faults = {code: said for code, said in table.items() if isinstance(said, list) and code.startswith("trust")}
+    return {code: [f"{text[:1].upper()}{text[1:]}." for text in said] for code, said in faults.items()}
 
 
 def page() -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -21,7 +22,8 @@ from audit_logs.trust import Trust
 from audit_logs.verify import verify
 
 pytestmark = needs_chromium
-GOLDEN = sorted(path.parent for path in (Path(__file__).resolve().parents[1] / "golden").glob("*/expect.json"))
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = sorted(path.parent for path in (ROOT / "tests" / "golden").glob("*/expect.json"))
 
 
 @pytest.fixture(scope="module")
@@ -257,6 +259,16 @@ def test_a_place_without_cryptography_is_told(chromium: Browser, url: str) -> No
         True,
     ]
     page.close()
+
+
+def test_every_code_has_its_words(desk: Desk) -> None:
+    """Each code that `audit_logs` can give for a release, those of a trust file among them, is told in words with what to do."""
+    told = set(desk.page.run("Object.keys(modules['page/meanings.mjs'].MEANINGS)"))
+    section = (ROOT / "docs" / "SPEC.md").read_text(encoding="utf-8").split("## 13. Verification")[1].split("## 14. Verdicts")[0]
+    # 13.8 looks into the data files, which this verifier does not
+    named = set(re.findall(r"`((?:trust|log|checkpoint|folder|file|manifest|opinion)[a-z]*-[a-z-]+)`", section))
+    assert named - told == set()
+    assert {"trust", "trust-key-id", "folder-unlisted", "unreadable", "stale", "withdrawn", "superseded"} <= told
 
 
 @pytest.mark.parametrize("way", ["dropped", "chosen"])

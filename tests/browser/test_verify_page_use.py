@@ -127,7 +127,10 @@ def test_a_screen_reader_gets_names_order_and_the_verdict(chromium: Browser, pla
         "globalThis.said = []; new MutationObserver(() => said.push(document.getElementById('status').textContent)).observe(document.getElementById('status'), { childList: true })"
     )
     assert desk.verify() == "verified"
-    assert desk.page.run("said") == ["Verifying.", "verified: Everything that can be checked here holds."]
+    assert desk.page.run("said") == [
+        "Verifying.",
+        "verified: Everything that can be checked here holds. You can use this release for what its card says.",
+    ]
     after = [node for node in desk.page.tree() if node.role == "heading"]
     assert [(node.name, node.properties["level"]) for node in after][:3] == [("Verify a release", 1), ("VERIFIED", 2), ("Proven here", 3)]
     assert any(node.role == "status" for node in desk.page.tree())

@@ -97,7 +97,7 @@ function labelledFacts(facts) {
   return [
     { label: "proven here", text: `${manifest.shards.length} data files and ${manifest.files.length} others have the bytes of manifest ${manifest.digest}` },
     { label: "proven here", text: `the log of ${signed.size} entries has the root ${hex(signed.root)}, signed by its key` },
-    ...newer(facts).map((version) => ({ label: "proven here", text: `this is not the newest release: the log also has version ${version}` })),
+    ...newer(facts).map((version) => ({ label: "proven here", text: `this is not the newest release: the log has version ${version}` })),
     ...confirmedClaims(facts).map(([text, organisations]) => ({ label: `checked by ${organisations.join(", ")}`, text })),
     ...candidate.predicate.steps
       .map((digest) => state.steps.get(digest).predicate)
@@ -106,9 +106,10 @@ function labelledFacts(facts) {
   ];
 }
 
-/** The highest released version, where it is above this one. */
+/** The highest version that stands released, where it is above this one. */
 function newer({ state, manifest }) {
-  const versions = state.releases.map(({ version }) => version).filter((version) => compareVersions(version, manifest.version) > 0);
+  const standing = state.releases.filter(({ withdrawn, recalled }) => !withdrawn && recalled === null);
+  const versions = standing.map(({ version }) => version).filter((version) => compareVersions(version, manifest.version) > 0);
   return versions.sort(compareVersions).slice(-1);
 }
 

@@ -1,16 +1,16 @@
 /** The report on the page: the verdict first, in plain words; then why, who stands behind what, and what is not proven. */
+import { STOPS_NOTHING } from "../lib/report.mjs";
 import { CLAIMS, MEANINGS } from "./meanings.mjs";
 import { isAnother } from "./own.mjs";
 import { byId, element, fill, marked, plain, spanText } from "./text.mjs";
 
 const VERDICTS = {
-  verified: ["Everything that can be checked here holds.", "You can use this release for what its card says."],
-  failed: ["Something does not hold.", "Do not use this release. What to do about it stands with each reason below."],
-  withdrawn: ["This was a release; it has been recalled.", "Do not use it any more, nor copies and exports of it. Look for a newer version."],
-  incomplete: ["What is here holds, but something that your trust file asks for is missing.", "Do not rely on it yet. What to do stands with each reason below."],
-  stale: ["Everything holds, but nobody you trust has confirmed it recently.", "Fetch the newest log, and verify again: it may have been recalled meanwhile."],
+  verified: "Everything that can be checked here holds. You can use this release for what its card says.",
+  failed: "Something does not hold. Do not use this release.",
+  withdrawn: "This was a release; it has been recalled. Do not use it any more.",
+  incomplete: "What is here holds, but something that your trust file asks for is missing.",
+  stale: "Everything holds, but nobody you trust has confirmed it recently.",
 };
-
 const BLIND =
   "A browser shows neither links nor, in a chosen folder, names that are not UTF-8. Where a stranger made the folder, say in Git, let `release verify` look.";
 
@@ -19,20 +19,26 @@ export function showReport(report, about) {
   const parts = [...verdict(report, about), ...failures(report), ...facts(report), ...freshness(report, about), ...opinions(report)];
   fill(byId("result"), ...parts, ...limits(report, about), ...memory(report), ...foot(about));
   byId("result").hidden = false;
-  fill(byId("status"), `${report.verdict}: ${VERDICTS[report.verdict][0]}`);
+  fill(byId("status"), `${report.verdict}: ${VERDICTS[report.verdict]}`);
   byId("verdict").focus();
 }
 
-function* verdict({ verdict: word, release, version, rows }, { place, isServed }) {
-  const [meaning, next] = VERDICTS[word];
+function* verdict({ verdict: word, release, version, rows, failures: found }, { place, isServed }) {
   const name = release && version ? `${plain(release)} ${version}${rows ? `, ${rows} rows` : ""}` : "";
   const where = element("p", { className: "soft" }, `${isServed ? "At" : "In the folder"} ${plain(place)}`);
   const another = isAnother() ? element("p", {}, element("strong", {}, "This page is not the one that your trust file names. Do not believe what it says.")) : "";
   const blind = word === "verified" && !isServed ? element("p", { className: "soft" }, ...marked(BLIND)) : "";
   const heading = element("h2", { id: "verdict", tabIndex: -1 }, word.toUpperCase());
   const box = element("div", { className: `verdict ${word}` });
-  fill(box, heading, another, name && element("p", {}, element("strong", {}, name)), element("p", {}, `${meaning} ${next}`), where, blind);
+  fill(box, heading, another, name && element("p", {}, element("strong", {}, name)), element("p", {}, VERDICTS[word]), ...next(word, found), where, blind);
   yield box;
+}
+
+/** What to do next, of all that was found for what threatens most: MEANINGS has them in that order. */
+function* next(word, found) {
+  const deciding = found.map(({ code }) => code).filter((code) => word !== "failed" || !STOPS_NOTHING.has(code));
+  const first = Object.keys(MEANINGS).find((code) => deciding.includes(code));
+  if (first) yield element("p", {}, element("strong", {}, "What to do: "), ...marked(MEANINGS[first][1]));
 }
 
 function* failures({ failures: found }) {
@@ -42,12 +48,10 @@ function* failures({ failures: found }) {
 }
 
 function failure({ code, where, expected, found }) {
-  const [meaning, next] = Object.hasOwn(MEANINGS, code) ? MEANINGS[code] : ["", ""];
+  const meaning = Object.hasOwn(MEANINGS, code) ? MEANINGS[code][0] : "";
   const details = [["Where", where], ["Expected", expected], ["Found", found]].filter(([, text]) => text !== "");
   const list = element("dl", {}, ...details.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, plain(text))]));
-  const box = element("div", { className: "failure" });
-  fill(box, element("p", {}, element("code", {}, code), " ", ...(meaning ? marked(sentence(meaning)) : [])), list, next ? element("p", {}, ...marked(`What to do: ${next}.`)) : "");
-  return box;
+  return element("div", { className: "failure" }, element("p", {}, element("code", {}, code), " ", ...marked(meaning)), list);
 }
 
 const sentence = (text) => `${text.slice(0, 1).toUpperCase()}${text.slice(1).replace(/\.$/, "")}.`;
