@@ -6,6 +6,7 @@ parameters. Reading opens neither source nor lists. Every key is described in do
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -15,7 +16,7 @@ from typing import Protocol
 
 from audit_logs import canonical
 from release.errors import Fault, PlanError
-from release.sections import Pattern, Range, Section, line_numbers, nearest, shown, with_line
+from release.sections import ANY_TEXT, Pattern, Range, Section, line_numbers, nearest, shown, with_line
 
 LINKS = "links"
 FORMATS = ("auto", "parquet", "imagefolder", LINKS)
@@ -23,6 +24,9 @@ LINK_COLUMNS = {"url": "URL", "text": "TEXT"}  # the names that tables of links 
 GROUP_ROWS, SHARD_ROWS = 128, 4096
 LINK_GROUP_ROWS, LINK_SHARD_ROWS = 8192, 262_144  # rows without images are small
 PARENTS = ("public", "private")
+GATES = ("no", "auto", "manual")
+PROMPT_FIELDS = ("text", "checkbox", "country", "date_picker")
+MOST_PROMPT_FIELDS = 20
 DECLARED_TYPES = ("md5", "photodna", "sha1", "sha256")
 LARGEST_PLAN = 1 << 20
 MOST_REMOVED = Range(0, (1 << 53) - 1)
@@ -146,6 +150,21 @@ class AuditSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class HubSpec:
+    """How readers come to the release on the Hub: no matter of what is screened, and so no part of the canonical form.
+
+    Attributes:
+        gated: one of `GATES`: nobody has to ask, who asks may fetch, or somebody lets each reader in by hand.
+        prompt: what who asks is shown, or None for the Hub's own words.
+        prompt_fields: what who asks has to tell: the words of a field -> one of `PROMPT_FIELDS`.
+    """
+
+    gated: str = "no"
+    prompt: str | None = None
+    prompt_fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What one picture may cost; a row beyond a limit is unscreenable.
 
@@ -189,6 +208,7 @@ class Plan:
     keys: KeysSpec
     audit: AuditSpec
     build: BuildSpec
+    hub: HubSpec = field(default_factory=HubSpec)
 
     def canonical(self) -> dict[str, object]:
         """Return the plan as JSON values with defaults filled in, without paths, keys and time (SPEC.md section 16)."""
@@ -277,10 +297,24 @@ def _plan(root: Section, path: Path, kinds: Mapping[str, StepKind]) -> Plan:
         ),
         audit=AuditSpec(audit.integer("required", Range(1, 100), 1), folder / audit.text("trust", "trust.json")),
         build=_build(root.section("build"), root.section("limits"), links=spec.format == LINKS),
+        hub=_hub(root.section("hub")),
     )
     for section in (root, release, source, lists, keys, audit):
         section.close()
     return plan
+
+
+def _hub(section: Section) -> HubSpec:
+    words = section.section("prompt_fields")
+    fields = {name: words.choice(name, PROMPT_FIELDS, PROMPT_FIELDS[0]) for name in words.table}
+    if len(fields) > MOST_PROMPT_FIELDS or not all(re.fullmatch(ANY_TEXT.regex, name) for name in fields):
+        section.fault("prompt_fields", f"at most {MOST_PROMPT_FIELDS} fields with names in one line", "others")
+    spec = HubSpec(section.choice("gated", GATES, GATES[0]), section.optional_text("prompt"), fields)
+    for key in ("prompt", "prompt_fields"):
+        if spec.gated == GATES[0] and section.has(key):
+            section.fault(key, 'gated = "auto" or "manual" beside it: nobody is asked anything else', "nothing that is gated")
+    section.close()
+    return spec
 
 
 def _source(section: Section, folder: Path) -> SourceSpec:

@@ -160,7 +160,7 @@ def test_the_documentation_names_every_key(tmp_path: Path) -> None:
     for header in ("[release]\n", "[source]\n", "[[step]]\n"):
         text = text.replace(header, header + unknown)
     text += "[[step]]\nname = 'u'\nkind = 'url'\nlists = ['u']\n" + unknown
-    text += "".join(f"[{name}]\n{unknown}" for name in ("lists", "keys", "audit", "build", "limits"))
+    text += "".join(f"[{name}]\n{unknown}" for name in ("lists", "keys", "audit", "build", "limits", "hub"))
     known: set[str] = set()
     for fault in faults(tmp_path, text):
         if found := re.match(r"(.*)\.zzz.*a key that plans have: (.*), found an unknown key", fault):
@@ -216,3 +216,30 @@ def test_a_plan_of_links_has_the_usual_columns_and_larger_shards(tmp_path: Path)
     assert (named.columns.url, named.columns.text) == ("href", "TEXT")
     found = faults(tmp_path, head + '[source]\npath = "s"\nformat = "links"\ncolumns = { image = "image" }\n' + step)
     assert any("no images in a source of format links" in fault for fault in found)
+
+
+def test_what_readers_are_asked_on_the_hub_is_no_part_of_the_digest(tmp_path: Path) -> None:
+    """`[hub]` says who may fetch; nobody is asked unless it says so, and what is screened stays the same plan."""
+    asked = '[hub]\ngated = "manual"\nprompt = "Say who you are."\nprompt_fields = { "Your organisation" = "text" }\n'
+    plan, plain = read(tmp_path, GOOD + asked), read(tmp_path, GOOD)
+    assert (plan.hub.gated, plan.hub.prompt, plan.hub.prompt_fields) == ("manual", "Say who you are.", {"Your organisation": "text"})
+    assert (plain.hub.gated, plain.hub.prompt, plain.hub.prompt_fields) == ("no", None, {})
+    assert plan.digest == plain.digest
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("gated = true", "hub.gated"),
+        ('gated = "yes"', "hub.gated"),
+        ('prompt = "Say who you are."', "hub.prompt"),
+        ('prompt_fields = { who = "text" }', "hub.prompt_fields"),
+        ('gated = "auto"\nprompt_fields = { who = "colour" }', "hub.prompt_fields.who"),
+        ('gated = "auto"\nprompt_fields = "who"', "hub.prompt_fields"),
+        ('gated = "auto"\nprompt_fields = { "" = "text" }', "hub.prompt_fields"),
+        ('gated = "auto"\nfields = 1', "hub.fields"),
+    ],
+)
+def test_a_prompt_that_nobody_would_see_is_a_fault(tmp_path: Path, line: str, told: str) -> None:
+    """A mistyped gate, field or kind of field never becomes an open door."""
+    assert any(fault.startswith(told) for fault in faults(tmp_path, f"{GOOD}[hub]\n{line}\n"))
