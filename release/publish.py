@@ -11,8 +11,6 @@ A step that was done is not done again, so the command can be repeated at any ti
 
 from __future__ import annotations
 
-import secrets
-import shutil
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +20,7 @@ from audit_logs import keys as signing
 from audit_logs import manifest as manifests
 from audit_logs import trust as trusts
 from audit_logs.envelope import MAX_BUNDLE
-from audit_logs.errors import Failure, Problem
+from audit_logs.errors import Failure
 from audit_logs.files import FolderFiles
 from audit_logs.keys import Signer
 from audit_logs.log import Log
@@ -35,12 +33,10 @@ from audit_logs.telling import tell
 from audit_logs.trust import Trust
 from audit_logs.verify import verify
 from release import head, store
+from release.destination import PAGE, SEALED, Destination, FolderDestination, Ours, Put
 from release.errors import GateError
 from release.report import Writing
 from release.report import report as report_page
-
-SEALED = "evidence"
-PAGE = "report.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +58,22 @@ class Published:
         destination: where it was written, or None while it waits.
         waiting_for: organisations whose cosignature on the new checkpoint is still to come.
         report: what a stranger's verification of the destination says, or None while it waits.
+        remark: what the destination has to say, or "".
     """
 
     manifest: Manifest
-    destination: Path | None
+    destination: Path | Destination | None
     waiting_for: tuple[str, ...]
     report: Report | None
+    remark: str = ""
 
 
-def publish(folder: Path, destination: Path, authority: Authority, now: datetime) -> Published:
+def publish(folder: Path, destination: Path | Destination, authority: Authority, now: datetime) -> Published:
     """Take a candidate as far towards its destination as the policy allows.
 
     Args:
         folder: the candidate.
-        destination: a folder; what it held before is replaced in one step.
+        destination: a folder or another place; what it held before is replaced in one step.
         authority: trust file and keys.
         now: the time.
 
@@ -84,7 +82,8 @@ def publish(folder: Path, destination: Path, authority: Authority, now: datetime
         Problem: the log cannot be continued, or a file cannot be written; the destination is as it was.
     """
     trust = trusts.parse(authority.trust)
-    _check_apart(folder, destination)
+    place = FolderDestination(destination) if isinstance(destination, Path) else destination
+    place.check_apart(folder)
     with store.lock(folder):
         manifest = manifests.parse(store.read_file(folder / manifests.PATH, manifests.LIMIT))
         log = Log.open(folder / "log", trust.log.key)
@@ -97,18 +96,10 @@ def publish(folder: Path, destination: Path, authority: Authority, now: datetime
         waiting = waiting_for(manifest, state, log, trust)
         if waiting:
             return Published(manifest, None, waiting, None)
-        with store.lock(destination.parent):
-            _check_destination(destination, log, manifest, trust)
-            return _write(folder, destination, manifest, authority.trust, now)
-
-
-def _check_apart(folder: Path, destination: Path) -> None:
-    """Refuse a destination that would replace the candidate, lie in it, or swallow it."""
-    here, there = folder.resolve(), destination.resolve()
-    if here == there or here in there.parents or there in here.parents:
-        raise not_ours(destination, "the candidate itself, a folder within it, or one that it lies in")
-    if not destination.parent.is_dir():
-        raise GateError("the destination has no folder to stand in", where=str(destination.parent), next_step="make it", code="destination")
+        with place.held():
+            put = place.check(Ours(manifest, log.entries(), trust.log.key))
+            report, remark = _write(folder, place, put, (authority.trust, now))
+            return Published(manifest, destination, (), report, remark)
 
 
 def _log_opinions(folder: Path, log: Log, trust: Trust, signer: Signer) -> State:
@@ -200,47 +191,15 @@ def waiting_for(manifest: Manifest, state: State, log: Log, trust: Trust) -> tup
     return tuple(sorted(set(counted) - cosigned)) or tuple(sorted({auditor.organisation for auditor in trust.auditors} - cosigned))
 
 
-def _check_destination(destination: Path, log: Log, manifest: Manifest, trust: Trust) -> None:
-    """Refuse to replace anything but an earlier state of this very line."""
-    if not destination.exists():
-        return
-    try:
-        there = Log.open(destination / "log", trust.log.key).entries()
-        replaced = manifests.parse(store.read_file(destination / manifests.PATH, manifests.LIMIT))
-    except Problem as error:
-        raise not_ours(destination, "something else") from error
-    if log.entries()[: len(there)] != there:
-        raise not_ours(destination, "a log that this one does not continue")
-    if fields.version_key(replaced.version) > fields.version_key(manifest.version):
-        raise not_ours(destination, f"version {replaced.version}")
-
-
-def not_ours(destination: Path, found: str) -> GateError:
-    """Return the refusal to replace a folder that is no earlier state of this line."""
-    return GateError(
-        "the destination cannot be replaced",
-        where=str(destination),
-        expected="no folder, or an earlier release of this line",
-        found=found,
-        next_step="name another destination",
-        code="destination",
-    )
-
-
-def _write(folder: Path, destination: Path, manifest: Manifest, trust: bytes, now: datetime) -> Published:
-    for leftover in destination.parent.glob(f".{destination.name}.*.publishing"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    staging = destination.parent / f".{destination.name}.{secrets.token_hex(8)}.publishing"
-    try:
-        store.copy_folder(folder, staging, leave_out=(SEALED, PAGE))
+def _write(folder: Path, place: Destination, put: Put, gate: tuple[bytes, datetime]) -> tuple[Report, str]:
+    """Verify the files of a candidate as a stranger would, and only then put them into their place."""
+    trust, now = gate
+    with place.staged(folder, (SEALED, PAGE)) as staging:
         store.write_file(staging / "trust.json", trust)
         report = verify(FolderFiles(staging), trust, now=now)
         _check_verdict(report)
         store.write_file(staging / PAGE, report_page(tell(report), Writing(now, trusts.parse(trust).digest)))
-        store.swap_folder(staging, destination)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    return Published(manifest, destination, (), report)
+        return report, put(staging)
 
 
 def _check_verdict(report: Report) -> None:

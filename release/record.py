@@ -11,17 +11,14 @@ opinions/, and report.html change; data files are the same ones.
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from audit_logs import manifest as manifests
 from audit_logs import note, policy
 from audit_logs import trust as trusts
-from audit_logs.errors import Problem
 from audit_logs.files import FolderFiles
 from audit_logs.folder import entry_files
 from audit_logs.log import Log
@@ -33,12 +30,14 @@ from audit_logs.telling import tell
 from audit_logs.trust import Trust
 from audit_logs.verify import verify
 from release import head, notices, store
+from release.destination import PAGE
 from release.errors import GateError
-from release.publish import PAGE, Authority, not_ours, waiting_for
+from release.hubplace import HubDestination
+from release.publish import Authority, waiting_for
 from release.report import Writing
 from release.report import report as report_page
+from release.shelves import LOG, Shelf, check_shelf, manifest_of, opened, second_folder
 
-LOG = "log"
 TELLABLE = INCOMPLETE_CODES | STALE_CODES | {WITHDRAWN_CODE, "opinion-failed"}  # what the log alone can bring about
 Statements = Callable[[State], Sequence[bytes]]
 
@@ -49,12 +48,12 @@ class Places:
 
     Attributes:
         folder: a candidate or published folder; the statements are added to its log.
-        destinations: published folders that get the new log.
+        destinations: published folders, and repositories on the Hub, that get the new log.
         log_from: further folders that may hold the newest copy; they are only read.
     """
 
     folder: Path
-    destinations: tuple[Path, ...] = ()
+    destinations: tuple[Path | HubDestination, ...] = ()
     log_from: tuple[Path, ...] = ()
 
 
@@ -71,8 +70,8 @@ class Recorded:
 
     manifest: Manifest
     added: int
-    verdicts: Mapping[Path, str]
-    waiting: Mapping[Path, tuple[str, ...]]
+    verdicts: Mapping[Path | HubDestination, str]
+    waiting: Mapping[Path | HubDestination, tuple[str, ...]]
 
 
 def recall(places: Places, reason: str, authority: Authority, now: datetime) -> Recorded:
@@ -82,7 +81,7 @@ def recall(places: Places, reason: str, authority: Authority, now: datetime) -> 
         GateError: the folder's release was never logged as one (`not-released`), or as `record`.
         Problem: as `record`.
     """
-    digest = _manifest(places.folder).digest
+    digest = manifest_of(places.folder).digest
 
     def withdrawal(state: State) -> Sequence[bytes]:
         found = [release for release in state.releases if release.manifest == digest]
@@ -113,27 +112,29 @@ def record(places: Places, statements: Statements, authority: Authority, now: da
     """
     trust = trusts.parse(authority.trust)
     folder = places.folder
-    destinations = tuple(path for path in places.destinations if path.resolve() != folder.resolve())
-    with store.lock(folder):
-        manifest = _manifest(folder)
+    destinations = tuple(place for place in places.destinations if not isinstance(place, Path) or place.resolve() != folder.resolve())
+    with store.lock(folder), ExitStack() as open_shelves:
+        manifest = manifest_of(folder)
         own = Log.open(folder / LOG, trust.log.key)
-        newest = _newest((folder, *destinations, *places.log_from), trust)
+        shelves = [open_shelves.enter_context(opened(place, folder)) for place in destinations]
+        copies = {path: path for path in (folder, *places.log_from)} | {shelf.place: shelf.record for shelf in shelves}
+        newest = _newest(copies, trust)
         head.check(authority.head, own, newest)
         new = _new_statements(newest, statements, trust)
         added = [*newest[own.size :], *new]
         if added:
             _add(folder, added, authority, now)
         head.remember(authority.head, Log.open(folder / LOG, trust.log.key))
-        outcomes = {path: _update(path, folder, authority.trust, now) for path in destinations}
-    verdicts = {path: outcome for path, outcome in outcomes.items() if isinstance(outcome, str)}
-    waiting = {path: outcome for path, outcome in outcomes.items() if not isinstance(outcome, str)}
+        outcomes = {shelf.place: _update(shelf, folder, authority.trust, now) for shelf in shelves}
+    verdicts = {place: outcome for place, outcome in outcomes.items() if isinstance(outcome, str)}
+    waiting = {place: outcome for place, outcome in outcomes.items() if not isinstance(outcome, str)}
     return Recorded(manifest, len(new), verdicts, waiting)
 
 
 def _add(folder: Path, entries: Sequence[bytes], authority: Authority, now: datetime) -> None:
     """Add entries to a folder's log, so that readers see the folder as it was or as it is then."""
     trust = trusts.parse(authority.trust)
-    with _staging(folder) as staging:
+    with second_folder(folder) as staging:
         log = Log.open(staging / LOG, trust.log.key)
         log.append(entries, authority.log)
         _lay_entries(staging, replay(log.entries(), trust))
@@ -143,19 +144,15 @@ def _add(folder: Path, entries: Sequence[bytes], authority: Authority, now: date
         store.swap_folder(staging, folder.absolute())
 
 
-def _manifest(folder: Path) -> Manifest:
-    return manifests.parse(store.read_file(folder / manifests.PATH, manifests.LIMIT))
-
-
-def _newest(folders: Sequence[Path], trust: Trust) -> list[bytes]:
+def _newest(copies: Mapping[Path | HubDestination, Path], trust: Trust) -> list[bytes]:
     """Return the entries of the longest log, of which every other one must be a beginning."""
-    found = {folder: Log.open(folder / LOG, trust.log.key).entries() for folder in folders}
+    found = {place: Log.open(folder / LOG, trust.log.key).entries() for place, folder in copies.items()}
     longest = max(found.values(), key=len)
-    for folder, entries in found.items():
+    for place, entries in found.items():
         if longest[: len(entries)] != entries:
             raise GateError(
                 "two copies of the log tell two histories",
-                where=str(folder / LOG),
+                where=f"{place}/{LOG}",
                 expected="a beginning of the longest copy",
                 found="other entries",
                 next_step="keep both copies; one line has one log, and no command goes on while there are two",
@@ -181,21 +178,9 @@ def _new_statements(entries: list[bytes], statements: Statements, trust: Trust) 
     return new
 
 
-@contextmanager
-def _staging(folder: Path, leave_out: Sequence[str] = ()) -> Iterator[Path]:
-    """Give a second folder with the same files, to be put in the folder's place with `store.swap_folder`; what is left goes."""
-    staging = folder.absolute().parent / f".{folder.absolute().name}.recording"
-    shutil.rmtree(staging, ignore_errors=True)
-    try:
-        store.link_folder(folder, staging, leave_out=leave_out)
-        yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
 def _lay_entries(folder: Path, state: State) -> None:
     """Let reports/ and opinions/ hold exactly what stands on the folder's candidate; where none stands, they stay."""
-    candidate = state.candidates.get(_manifest(folder).digest)
+    candidate = state.candidates.get(manifest_of(folder).digest)
     if candidate is None:
         return
     due = entry_files(candidate)
@@ -208,26 +193,23 @@ def _lay_entries(folder: Path, state: State) -> None:
         store.write_file(folder / name, data)
 
 
-def _update(destination: Path, folder: Path, trust_bytes: bytes, now: datetime) -> str | tuple[str, ...]:
-    """Put the folder's log into a destination and return the verdict there, or return for whom that waits."""
+def _update(shelf: Shelf, folder: Path, trust_bytes: bytes, now: datetime) -> str | tuple[str, ...]:
+    """Put the folder's log into a published copy and return the verdict there, or return for whom that waits."""
     trust = trusts.parse(trust_bytes)
-    try:
-        there = Log.open(destination / LOG, trust.log.key).signed
-        manifest = _manifest(destination)
-    except Problem as error:
-        raise not_ours(destination, "something else") from error
-    with _staging(destination, leave_out=(LOG,)) as staging:
+    there, manifest = check_shelf(shelf, trust.log.key)
+    with shelf.staged() as staging:
         store.copy_folder(folder / LOG, staging / LOG)
         log = Log.open(staging / LOG, trust.log.key)
-        _keep_cosignatures(log, there, trust)
+        _keep_cosignatures(log, there.signed, trust)
         state = replay(log.entries(), trust)
         _lay_entries(staging, state)
-        report = verify(FolderFiles(staging), trust_bytes, now=now)
-        _check_tellable(report, destination)
+        report, whole = shelf.verified(staging, trust_bytes, now)
+        _check_tellable(report, shelf.place)
         if report.verdict != "verified" and _stands(manifest, state, trust):
             return waiting_for(manifest, state, log, trust) or _all_witnesses(trust)
-        store.write_file(staging / PAGE, report_page(tell(report), Writing(now, trust.digest)))
-        store.swap_folder(staging, destination.absolute())
+        if whole:
+            store.write_file(staging / PAGE, report_page(tell(report), Writing(now, trust.digest)))
+        shelf.put(staging)
     return report.verdict
 
 
@@ -254,7 +236,7 @@ def _stands(manifest: Manifest, state: State, trust: Trust) -> bool:
     return found is not None and found.withdrawn is None and not news
 
 
-def _check_tellable(report: Report, destination: Path) -> None:
+def _check_tellable(report: Report, destination: Path | HubDestination) -> None:
     """Refuse to write a folder that is broken, which is not the same as one that has bad news to tell."""
     broken = [failure for failure in report.failures if failure.code not in TELLABLE]
     if broken:

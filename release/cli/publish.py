@@ -12,14 +12,18 @@ from release.cli._command import FOLDER, command, signs
 from release.cli._output import Output
 
 if TYPE_CHECKING:
+    from release.hubplace import HubDestination
     from release.publish import Authority, Published
 
 INCOMPLETE = 5  # the exit code of a release that is not yet one
 
 
-@command("publish", examples=("release publish candidate --to published", "release publish candidate --to published --plan plan.toml"))
+@command(
+    "publish",
+    examples=("release publish candidate --to published", "release publish candidate --to hub:example/street-scenes --plan plan.toml"),
+)
 @click.argument("folder", type=FOLDER)
-@click.option("--to", "destination", required=True, help="A folder; what it holds is replaced in one step.")
+@click.option("--to", "destination", required=True, help="A folder, or hub:owner/name; what it holds is replaced in one step.")
 @click.option("--plan", type=FOLDER, default=Path("plan.toml"), show_default=True, help="The plan that names keys and trust file.")
 @signs
 def publish(output: Output, folder: Path, destination: str, plan: Path) -> int:
@@ -27,28 +31,41 @@ def publish(output: Output, folder: Path, destination: str, plan: Path) -> int:
 
     The first call logs the release and waits for the auditors' cosignatures (`release audit FOLDER --cosign`); the same call again,
     once they are there, writes the destination. Exit code 5 while it waits.
+
+    On the Hub a new repository is private until one commit with the whole release was read back, has its tag and its gate.
+    Evidence is never uploaded there.
     """
     from release.publish import publish
 
-    published = publish(folder, local(destination), authority(plan), datetime.now(UTC))
+    published = publish(folder, place(destination, plan), authority(plan), datetime.now(UTC))
     value = {
         "release": published.manifest.name,
         "version": published.manifest.version,
         "published": published.destination is not None,
         "destination": str(published.destination or ""),
         "waitingFor": list(published.waiting_for),
+        "remark": published.remark,
     }
     output.result(value, _in_words(published))
     return 0 if published.destination else INCOMPLETE
 
 
-def local(destination: str) -> Path:
-    """Return the folder that a destination names; this version knows no others."""
+def place(destination: str, plan_path: Path) -> Path | HubDestination:
+    """Return the folder or the repository that a destination names; a plan says how readers come to the latter."""
+    from release.consume.address import is_on_hub, parse
     from release.errors import UsageError
 
-    if destination.startswith("hub:"):
-        raise UsageError("this version publishes to folders", where="--to", expected="a folder", found=destination)
-    return Path(destination).absolute()
+    if not is_on_hub(destination):
+        return Path(destination).absolute()
+    address = parse(destination)
+    if address.version is not None:
+        raise UsageError("a version is not named: it is the candidate's", where="--to", expected=f"hub:{address.name}", found=destination)
+
+    from release.hubplace import HubDestination
+    from release.plan import load
+    from release.steps import kinds
+
+    return HubDestination(address.name, load(plan_path, kinds()).hub.gated)
 
 
 def authority(plan_path: Path, trust: Path | None = None) -> Authority:
@@ -74,4 +91,5 @@ def _in_words(published: Published) -> str:
     if published.destination is None:
         waiting = "\n".join(f"  {organisation}" for organisation in published.waiting_for)
         return f"{name} is logged and waits for the cosignatures of\n{waiting}\nNext: each runs `release audit FOLDER --cosign`; then run this again."
-    return f"Published: {name} in {published.destination}, verified as a stranger would before it was shown."
+    said = f"Published: {name} in {published.destination}, verified as a stranger would before it was shown."
+    return f"{said}\n{published.remark}".rstrip()

@@ -10,7 +10,7 @@ import click
 
 from release.cli._command import FOLDER, command, signs
 from release.cli._output import Output
-from release.cli.publish import INCOMPLETE, authority, local
+from release.cli.publish import INCOMPLETE, authority, place
 
 if TYPE_CHECKING:
     from release.record import Recorded
@@ -38,7 +38,7 @@ def recall(output: Output, folder: Path, reason: str, **options: Any) -> int:  #
     """
     from release import record
 
-    places = record.Places(folder, tuple(local(one) for one in options["destinations"]), options["log_from"])
+    places = record.Places(folder, tuple(place(one, options["plan"]) for one in options["destinations"]), options["log_from"])
     done = record.recall(places, reason, authority(options["plan"]), datetime.now(UTC))
     name = f"{done.manifest.name} {done.manifest.version}"
     return tell(output, done, f"{name} is {'now' if done.added else 'already'} withdrawn in the log of {folder}.")

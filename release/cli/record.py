@@ -10,7 +10,7 @@ import click
 
 from release.cli._command import FOLDER, command, signs
 from release.cli._output import Output
-from release.cli.publish import authority, local
+from release.cli.publish import authority, place
 from release.cli.recall import tell
 
 
@@ -39,7 +39,7 @@ def record(output: Output, folder: Path, files: tuple[Path, ...], **options: Any
     from release import record, store
 
     bundles = [store.read_file(path, MAX_BUNDLE) for path in files]
-    places = record.Places(folder, tuple(local(one) for one in options["destinations"]), options["log_from"])
+    places = record.Places(folder, tuple(place(one, options["plan"]) for one in options["destinations"]), options["log_from"])
     signing = authority(options["plan"], options["trust"])
     done = record.record(places, lambda _: bundles, signing, datetime.now(UTC))
     return tell(output, done, f"{done.added} of {len(bundles)} statements are new in the log of {folder}.")

@@ -1,8 +1,4 @@
-"""The only code that talks to the Hub: a revision becomes a commit, and everything after that is of this commit.
-
-Retries, tokens, proxies and the cache are `huggingface_hub`'s own. What the Hub says is checked by the caller: it has been
-seen to deliver other bytes than it promised.
-"""
+"""Reading from the Hub: a revision becomes a commit, and everything after that is of this commit."""
 
 from __future__ import annotations
 
@@ -14,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from release.errors import HubError
+from release.hub.failures import explained
 
 DATASET = "dataset"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -23,11 +20,19 @@ _FOOTER_BLOCK = 256 << 10
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """A file of a repository; `sha256` (hex) is what the Hub's large-file storage says, None for small files."""
+    """A file of a repository; `sha256` (hex) is what the Hub's large-file storage says, None for small files, which have `git`.
+
+    Attributes:
+        path: its path in the repository.
+        bytes: its size.
+        sha256: hex, or None.
+        git: the SHA-1 (hex) that Git gives to the bytes of a small file, or None.
+    """
 
     path: str
     bytes: int
     sha256: str | None
+    git: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,13 @@ class HubDataset:
         from huggingface_hub import HfApi
         from huggingface_hub.hf_api import RepoFile
 
-        with _explained(self.name):
+        with explained(self.name):
             entries = list(HfApi().list_repo_tree(self.name, recursive=True, revision=self.commit, repo_type=DATASET))
-        return [HubFile(entry.path, entry.size, _stored_digest(entry)) for entry in entries if isinstance(entry, RepoFile)]
+        return [
+            HubFile(entry.path, entry.size, _stored_digest(entry), None if entry.lfs else entry.blob_id)
+            for entry in entries
+            if isinstance(entry, RepoFile)
+        ]
 
     def download(self, path: str) -> Path:
         """Return a file's place in the local cache, after fetching it if it is not there.
@@ -58,7 +67,7 @@ class HubDataset:
         """
         from huggingface_hub import hf_hub_download
 
-        with _explained(f"{self.name}: {path}"):
+        with explained(f"{self.name}: {path}"):
             return Path(hf_hub_download(self.name, path, repo_type=DATASET, revision=self.commit))
 
     def fetch(self, path: str, folder: Path) -> Path:
@@ -71,7 +80,7 @@ class HubDataset:
         """
         from huggingface_hub import hf_hub_download
 
-        with _explained(f"{self.name}: {path}"):
+        with explained(f"{self.name}: {path}"):
             return Path(hf_hub_download(self.name, path, repo_type=DATASET, revision=self.commit, local_dir=folder))
 
     @contextmanager
@@ -83,7 +92,7 @@ class HubDataset:
         """
         from huggingface_hub import HfFileSystem
 
-        with _explained(f"{self.name}: {path}"):
+        with explained(f"{self.name}: {path}"):
             files = HfFileSystem(skip_instance_cache=True)
             with files.open(f"datasets/{self.name}@{self.commit}/{path}", "rb", block_size=_FOOTER_BLOCK) as file:
                 yield file
@@ -97,8 +106,17 @@ def resolve(name: str, revision: str | None) -> HubDataset:
     """
     from huggingface_hub import HfApi
 
-    with _explained(f"{name}@{revision or 'default branch'}"):
+    with explained(f"{name}@{revision or 'default branch'}"):
         commit = HfApi().dataset_info(name, revision=revision).sha or ""
+    return at_commit(name, revision, commit)
+
+
+def at_commit(name: str, revision: str | None, commit: str) -> HubDataset:
+    """Return a dataset at the commit that the Hub named for a revision.
+
+    Raises:
+        HubError: it is no commit, or not the one that was asked for.
+    """
     pinned = revision is not None and _COMMIT.fullmatch(revision)
     if not _COMMIT.fullmatch(commit) or (pinned and commit != revision):
         expected = f"commit {revision}" if pinned else "a commit of 40 hexadecimal characters"
@@ -109,35 +127,3 @@ def resolve(name: str, revision: str | None) -> HubDataset:
 def _stored_digest(entry: object) -> str | None:
     sha256 = getattr(getattr(entry, "lfs", None), "sha256", None)
     return sha256 if isinstance(sha256, str) and _SHA256.fullmatch(sha256) else None
-
-
-@contextmanager
-def _explained(where: str) -> Iterator[None]:
-    """Turn what `huggingface_hub` raises into one sentence."""
-    from huggingface_hub import errors
-
-    network = errors.HTTPError  # type: ignore[attr-defined]  # the HTTP client's own root, which changed its name between versions
-    try:
-        yield
-    except errors.GatedRepoError as error:
-        step = "ask for access on the Hub, and log in with `hf auth login`"
-        raise HubError("the repository is gated", where=where, next_step=step) from error
-    except errors.RepositoryNotFoundError as error:
-        step = "check the name; for a private repository log in with `hf auth login`"
-        raise HubError("there is no such dataset on the Hub, or it is private", where=where, next_step=step) from error
-    except errors.RevisionNotFoundError as error:
-        raise HubError("the dataset has no such revision", where=where, next_step="name a branch, a tag or a commit") from error
-    except errors.HFValidationError as error:
-        raise HubError("this cannot be the name of a dataset", where=where, expected="owner/name") from error
-    except errors.LocalEntryNotFoundError as error:  # what it calls every failure of the network while it asks for a file
-        found, step = _first_line(error.__cause__ or error), "check the connection and try again"
-        raise HubError("the Hub could not be reached, or failed", where=where, found=found, next_step=step) from error
-    except (errors.EntryNotFoundError, errors.RevisionResolutionError) as error:
-        raise HubError("the Hub has not what it listed", where=where, found=_first_line(error), next_step="try again") from error
-    except (network, OSError) as error:
-        found, step = _first_line(error), "check the connection and try again"
-        raise HubError("the Hub could not be reached, or failed", where=where, found=found, next_step=step) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)[:200]

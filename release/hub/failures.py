@@ -1,0 +1,106 @@
+"""What goes wrong with the Hub, in one sentence each; a token that a message quotes is taken out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from release.errors import HubError
+
+_LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What an answer of the Hub means, what to do, and its code."""
+
+    what: str
+    step: str
+    code: str = "hub"
+
+
+_TOKEN = _Words(
+    "the Hub does not let this token do that",
+    "log in with `hf auth login`, with a token that may write to this repository, or set HF_TOKEN",
+    "hub-token",
+)
+_LATER = _Words("the Hub could not be reached, or failed", "check the connection and try again")
+_BY_STATUS = {
+    400: _Words("the Hub refuses what was sent", "see the reason; for a name, choose another one"),
+    401: _TOKEN,
+    403: _TOKEN,
+    409: _Words("the Hub has something of this name already", "run again; if that does not help, look at the repository on the Hub"),
+    412: _Words("the repository moved while this ran: nothing was written", "find out who writes there, then run again", "hub-moved"),
+    429: _Words("the Hub has had too many requests", "wait some minutes and run again; what was uploaded is not uploaded again"),
+}
+
+
+def check_token() -> None:
+    """Refuse to begin what needs a token without one.
+
+    Raises:
+        HubError: there is none (`hub-token`).
+    """
+    from huggingface_hub import get_token
+
+    if get_token() is None:
+        raise HubError(
+            "there is no token for the Hub", next_step="log in with `hf auth login`, or set HF_TOKEN", expected="a token", code="hub-token"
+        )
+
+
+@contextmanager
+def explained(where: str) -> Iterator[None]:
+    """Turn what `huggingface_hub` raises into one sentence.
+
+    Raises:
+        HubError: something was raised.
+    """
+    from huggingface_hub import errors
+
+    network = errors.HTTPError  # type: ignore[attr-defined]  # the HTTP client's own root, which changed its name between versions
+    try:
+        yield
+    except errors.GatedRepoError as error:
+        step = "ask for access on the Hub, and log in with `hf auth login`"
+        raise HubError("the repository is gated", where=where, next_step=step) from error
+    except errors.RepositoryNotFoundError as error:
+        step = "check the name; for a private repository log in with `hf auth login`"
+        raise HubError("there is no such dataset on the Hub, or it is private", where=where, next_step=step) from error
+    except errors.RevisionNotFoundError as error:
+        raise HubError("the dataset has no such revision", where=where, next_step="name a branch, a tag or a commit") from error
+    except errors.HFValidationError as error:
+        raise HubError("this cannot be the name of a dataset", where=where, expected="owner/name") from error
+    except errors.LocalEntryNotFoundError as error:  # what it calls every failure of the network while it asks for a file
+        raise _told(error.__cause__ or error, where) from error
+    except (errors.EntryNotFoundError, errors.RevisionResolutionError) as error:
+        raise HubError("the Hub has not what it listed", where=where, found=_first_line(error), next_step="try again") from error
+    except (network, OSError) as error:
+        raise _told(error, where) from error
+
+
+def refused(error: Exception, where: str) -> HubError:
+    """Return what is to be said of a commit that the client gave up, whose reason is that of the upload that failed."""
+    reason = error.__cause__ if isinstance(error.__cause__, Exception) else error
+    if _status(reason) is None and isinstance(reason, ValueError):
+        return HubError("the Hub refuses what was sent", where=where, found=_first_line(reason), next_step="see the reason, then run again")
+    return _told(reason, where)
+
+
+def _told(error: BaseException, where: str) -> HubError:
+    words = _BY_STATUS.get(_status(error) or 0, _LATER)
+    return HubError(words.what, where=where, found=_first_line(error), next_step=words.step, code=words.code)
+
+
+def _status(error: BaseException) -> int | None:
+    found = getattr(getattr(error, "response", None), "status_code", None)
+    return found if isinstance(found, int) else None
+
+
+def _first_line(error: BaseException) -> str:
+    from huggingface_hub import get_token
+
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text, token = (lines or [type(error).__name__])[0], get_token()
+    return (text if token is None else text.replace(token, "(the token)"))[:_LONGEST]
