@@ -293,14 +293,19 @@ def fetched_record(head: HubDataset, there: Collection[str]) -> Iterator[Path]:
     paths = [path for path in there if path.startswith(LOG) or path == manifests.PATH]
     if len(paths) > _MOST_LOG_FILES:
         raise HubError("the Hub lists far too many files of a log", where=head.name, found=str(len(paths)))
-    with _temporary() as folder, ThreadPoolExecutor(_AT_ONCE) as pool:
+    with temporary() as folder, ThreadPoolExecutor(_AT_ONCE) as pool:
         for _ in pool.map(lambda path: head.fetch(path, folder), paths):
             pass
         yield folder
 
 
 @contextmanager
-def _temporary() -> Iterator[Path]:
+def temporary() -> Iterator[Path]:
+    """Give a private folder that is gone afterwards.
+
+    Raises:
+        StoreError: none can be made.
+    """
     try:
         made = tempfile.TemporaryDirectory(prefix="release-hub-", ignore_cleanup_errors=True)
     except OSError as error:
@@ -310,7 +315,7 @@ def _temporary() -> Iterator[Path]:
 
 
 def _manifest_at(dataset: HubDataset) -> Manifest:
-    with _temporary() as folder:
+    with temporary() as folder:
         return manifests.parse(store.read_file(dataset.fetch(manifests.PATH, folder), manifests.LIMIT))
 
 

@@ -17,13 +17,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from audit_logs import note, policy
+from audit_logs import policy
 from audit_logs import trust as trusts
 from audit_logs.files import FolderFiles
-from audit_logs.folder import entry_files
 from audit_logs.log import Log
 from audit_logs.manifest import Manifest
-from audit_logs.note import SignedCheckpoint, VerifierKey
 from audit_logs.replay import State, replay
 from audit_logs.report import INCOMPLETE_CODES, STALE_CODES, WITHDRAWN_CODE, Report
 from audit_logs.telling import tell
@@ -36,7 +34,7 @@ from release.hubplace import HubDestination
 from release.publish import Authority, waiting_for
 from release.report import Writing
 from release.report import report as report_page
-from release.shelves import LOG, Shelf, check_shelf, manifest_of, opened, second_folder
+from release.shelves import LOG, Shelf, check_shelf, keep_cosignatures, lay_entries, manifest_of, opened, second_folder
 
 TELLABLE = INCOMPLETE_CODES | STALE_CODES | {WITHDRAWN_CODE, "opinion-failed"}  # what the log alone can bring about
 Statements = Callable[[State], Sequence[bytes]]
@@ -137,7 +135,7 @@ def _add(folder: Path, entries: Sequence[bytes], authority: Authority, now: date
     with second_folder(folder) as staging:
         log = Log.open(staging / LOG, trust.log.key)
         log.append(entries, authority.log)
-        _lay_entries(staging, replay(log.entries(), trust))
+        lay_entries(staging, replay(log.entries(), trust))
         if (staging / PAGE).exists():
             found = tell(verify(FolderFiles(staging), authority.trust, now=now))
             store.write_file(staging / PAGE, report_page(found, Writing(now, trust.digest)))
@@ -178,21 +176,6 @@ def _new_statements(entries: list[bytes], statements: Statements, trust: Trust) 
     return new
 
 
-def _lay_entries(folder: Path, state: State) -> None:
-    """Let reports/ and opinions/ hold exactly what stands on the folder's candidate; where none stands, they stay."""
-    candidate = state.candidates.get(manifest_of(folder).digest)
-    if candidate is None:
-        return
-    due = entry_files(candidate)
-    for place in ("reports", "opinions"):
-        for path in (folder / place).glob("*"):
-            if path.relative_to(folder).as_posix() not in due:
-                store.remove_file(path)
-    for name, data in due.items():
-        store.make_folder((folder / name).parent)
-        store.write_file(folder / name, data)
-
-
 def _update(shelf: Shelf, folder: Path, trust_bytes: bytes, now: datetime) -> str | tuple[str, ...]:
     """Put the folder's log into a published copy and return the verdict there, or return for whom that waits."""
     trust = trusts.parse(trust_bytes)
@@ -200,9 +183,9 @@ def _update(shelf: Shelf, folder: Path, trust_bytes: bytes, now: datetime) -> st
     with shelf.staged() as staging:
         store.copy_folder(folder / LOG, staging / LOG)
         log = Log.open(staging / LOG, trust.log.key)
-        _keep_cosignatures(log, there.signed, trust)
+        keep_cosignatures(log, there.signed, trust)
         state = replay(log.entries(), trust)
-        _lay_entries(staging, state)
+        lay_entries(staging, state)
         report, whole = shelf.verified(staging, trust_bytes, now)
         _check_tellable(report, shelf.place)
         if report.verdict != "verified" and _stands(manifest, state, trust):
@@ -216,17 +199,6 @@ def _update(shelf: Shelf, folder: Path, trust_bytes: bytes, now: datetime) -> st
 def _all_witnesses(trust: Trust) -> tuple[str, ...]:
     """Return every auditor: where a quorum has cosigned and is too old, any of them may do so anew."""
     return tuple(sorted(auditor.organisation for auditor in trust.auditors))
-
-
-def _keep_cosignatures(log: Log, there: SignedCheckpoint, trust: Trust) -> None:
-    """Where the destination has this checkpoint already, keep what witnesses signed there since."""
-    if there.checkpoint != log.signed.checkpoint:
-        return
-    for auditor in trust.auditors:
-        key = VerifierKey.parse(auditor.witness)
-        known, other = note.verify_cosignature(log.signed, key), note.verify_cosignature(there, key)
-        if other is not None and (known is None or other > known):
-            log.add_cosignature(next(line.text for line in there.lines if line.is_by(key)), key)
 
 
 def _stands(manifest: Manifest, state: State, trust: Trust) -> bool:

@@ -36,6 +36,8 @@ COMMANDS = {
     "trust": "Make and change trust files.",
     "build": "Screen a source and write a signed candidate.",
     "audit": "Check a candidate as an auditor, and sign an opinion.",
+    "propose": "Put a candidate with its sealed evidence where its auditors can fetch it.",
+    "opinion": "Give back, or take over, reports, opinions and cosignatures.",
     "publish": "Publish a candidate that meets the trust policy.",
     "rescreen": "Match a newer list with the sealed fingerprints of a release.",
     "recall": "Withdraw a release, and republish the log.",
