@@ -71,7 +71,7 @@ class HubDestination:
         if replaced is not None and replaced.version == ours.manifest.version and replaced.digest != ours.manifest.digest:
             raise self._exists(ours, BRANCH)
         tag = _tag(ours.manifest)
-        if tag in tags and _manifest_at(HubDataset(self.name, tags[tag])).digest != ours.manifest.digest:
+        if tag in tags and _digest_at(HubDataset(self.name, tags[tag])) != ours.manifest.digest:
             raise self._exists(ours, tag)
         return _Publication(self, ours, standing, there, tags, replaced).put
 
@@ -314,9 +314,12 @@ def temporary() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _manifest_at(dataset: HubDataset) -> Manifest:
+def _digest_at(dataset: HubDataset) -> str | None:
+    """Return the SHA-256 of the manifest of a commit, None where there is none."""
+    if manifests.PATH not in listed(dataset):
+        return None
     with temporary() as folder:
-        return manifests.parse(store.read_file(dataset.fetch(manifests.PATH, folder), manifests.LIMIT))
+        return store.file_sha256(dataset.fetch(manifests.PATH, folder))
 
 
 def _tag(manifest: Manifest) -> str:

@@ -124,8 +124,10 @@ class _Given:
                 self._check_brought(dict.fromkeys(_submitted(place)), place)
                 there = Log.open(place / LOG, self.ours.log_key).signed
             with self._staged(place, there) as staging:
-                if there is not None and _same(staging, place):
-                    return False
+                if there is not None:
+                    if _same(staging, place):
+                        return False
+                    self._check_brought(dict.fromkeys(_submitted(place)), place)  # copying took its time
                 store.swap_folder(staging, place)
         return True
 

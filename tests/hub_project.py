@@ -51,20 +51,23 @@ class Desk:
         """The trust file."""
         return self.project.folder / "trust.json"
 
-    def ask(self, *words: object, code: int | None = 0, said: bool = True) -> Any:
-        """Run a command at the Hub, and return its answer."""
+    def ask(self, *words: object, code: int = 0) -> Any:
+        """Run a command at the Hub, and return its answer; None where it was killed."""
         command = [sys.executable, "-m", "release", *map(str, words), "--format", "json"]
         done = self.python(*command)
-        assert code is None or done.returncode == code, (done.returncode, done.stdout, done.stderr)
+        assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
         assert "Traceback" not in done.stderr
         for token in (TOKEN, READER, "token-of-nobody"):
             assert token not in done.stdout + done.stderr
-        return json.loads(done.stdout) if said else None
+        return json.loads(done.stdout) if code >= 0 else None
 
     def python(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a client at the Hub."""
+        """Run a client at the Hub, and let that know which process it is."""
         env = environment(self.endpoint, self.project.folder / "hf") | ({} if self.token is None else {"HF_TOKEN": self.token})
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=env)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:
+            self.repository.client = process.pid
+            out, err = process.communicate(timeout=120)
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
 
     def publish(self, code: int = 0, name: str = NAME, plan: Path | None = None) -> Any:
         """Publish the candidate on the Hub."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import socket
 import sys
 import threading
@@ -39,7 +40,7 @@ class Repository:
         at: commit -> its files, where they are not `content`.
         faults: path -> what goes wrong with its next deliveries: a status, `cut` (the connection ends in the middle), `truncate` (a
             whole answer of half the bytes) or `flip` (one bit). By the name of a writing route: a status, `cut` (the connection ends
-            before anything is done) or `done` (it ends after it was).
+            before anything is done), `done` (it ends after it was) or `kill` (so does the client).
         large: bytes from which a file is in large-file storage.
         exists: whether there is such a repository.
         private: whether it is private.
@@ -51,6 +52,7 @@ class Repository:
         past: the commits of the default branch, newest first.
         requests_open: pull requests: reference -> commit.
         stays_public: tell of a private repository that it is public.
+        client: the process of a client that may be killed.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Repository:
     past: list[str] = field(default_factory=list)
     requests_open: dict[str, str] = field(default_factory=dict)
     stays_public: bool = False
+    client: int = 0
 
     def files(self, revision: str) -> dict[str, bytes]:
         """Return the files of a branch, tag or commit."""
@@ -154,7 +157,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(fault, b"{}", {"X-Error-Message": "not now"})
             return True
         status, value = (0, None) if fault == "cut" else hub_writing.answer(repository, name, called)
-        if fault in ("cut", "done"):
+        if fault == "kill":
+            os.kill(repository.client, signal.SIGKILL)
+        if fault in ("cut", "done", "kill"):
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,3 +119,16 @@ def test_a_retry_ends_in_the_same_state(desk: Desk, undisturbed: dict[str, Any],
     desk.publish()
     assert state(hub) == undisturbed
     assert sum(request.startswith("PUT /lfs/") for request in hub.requests) <= len(hub.objects) - stored, sent
+
+
+@pytest.mark.parametrize("point", ["create", "store", "commit", "tag", "settings"])
+def test_a_publication_that_was_killed_is_finished_by_the_next(desk: Desk, undisturbed: dict[str, Any], point: str) -> None:
+    """Killed right after any step, it leaves a hidden folder at most, which the next run clears away."""
+    hub = desk.repository
+    hub.faults[point] = ["kill"]
+    desk.publish(code=-signal.SIGKILL)
+    assert hub.private or point == "settings"
+    assert list(desk.project.folder.glob(".candidate.*.publishing"))
+    desk.publish()
+    assert state(hub) == undisturbed
+    assert not list(desk.project.folder.glob(".candidate.*.publishing"))
