@@ -148,7 +148,7 @@ def test_a_new_trust_file_is_announced(place: Path, capsys: pytest.CaptureFixtur
     assert (code, value["written"]) == (0, [{"destination": str(place / "two"), "verdict": "incomplete"}])
 
 
-def test_a_destination_on_the_hub_is_refused(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """This version recalls in folders."""
-    words = ("recall", place / "one", "--reason", "wrong", "--to", "hub:example/x", "--plan", place / "plan.toml")
+def test_a_destination_on_the_hub_names_no_version(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A repository has one newest state: a version in its name is a wrong call, before anything is logged."""
+    words = ("recall", place / "one", "--reason", "wrong", "--to", "hub:example/x@1.0.0", "--plan", place / "plan.toml")
     assert said(capsys, *words)[0] == 2
