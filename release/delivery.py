@@ -15,6 +15,7 @@ from audit_logs.errors import VerificationError
 from audit_logs.fields import is_path
 from audit_logs.files import FolderFiles
 from audit_logs.folder import is_tolerated
+from audit_logs.manifest import Manifest
 from release import store
 from release.errors import HubError
 from release.hub import Change, HubDataset, HubFile, Repository
@@ -31,10 +32,19 @@ class Contents:
     _digests: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, folder: Path) -> Contents:
-        """Return all files of a folder but those that are not the release's and no fault."""
+    def of(cls, folder: Path, verified: Manifest | None = None) -> Contents:
+        """Return all files of a folder but those that are not the release's and no fault.
+
+        Args:
+            folder: the folder.
+            verified: the manifest by which it was just verified, whose digests are then not computed again.
+        """
         paths = [info.path for info in FolderFiles(folder).names() if not info.special]
-        return cls({path: folder / path for path in paths if not is_tolerated(path)})
+        made = cls({path: folder / path for path in paths if not is_tolerated(path)})
+        if verified is not None:
+            made._digests.update({(str(folder / entry.path), "sha256"): entry.sha256 for entry in verified.files})
+            made._digests.update({(str(folder / shard.path), "sha256"): shard.sha256 for shard in verified.shards})
+        return made
 
     def has(self, file: HubFile) -> bool:
         """Tell whether a file of the Hub has the bytes of the one here, by what the Hub says of it: a size and a digest."""

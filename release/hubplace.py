@@ -116,7 +116,7 @@ class _Publication:
             HubError: the Hub refused or failed, or the repository moved.
             GateError: the repository must not be opened.
         """
-        contents, gated = Contents.of(staging), self.destination.gated
+        contents, gated = Contents.of(staging, self.ours.manifest), self.destination.gated
         if sealed := [path for path in contents.files if path.startswith(EVIDENCE)]:
             raise GateError("sealed evidence is never published", where=sealed[0], code="hub-evidence")
         standing = self._standing()

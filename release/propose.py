@@ -142,7 +142,7 @@ class _Given:
             there = listed(standing.head)
             signed = self._check_there(place, standing.head, there)
         with self._staged(self.folder, signed) as staging:
-            contents = Contents.of(staging)
+            contents = Contents.of(staging, self.ours.manifest)
             if standing is not None and not change(contents, there):
                 return False
             current = new_private(repository) if standing is None else unmoved(repository, standing.head)

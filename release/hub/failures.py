@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ _TOKEN = _Words(
     "hub-token",
 )
 _LATER = _Words("the Hub could not be reached, or failed", "check the connection and try again")
+_DISK = _Words("the disk is full", "free some space and run again")
 _BY_STATUS = {
     400: _Words("the Hub refuses what was sent", "see the reason; for a name, choose another one"),
     401: _TOKEN,
@@ -89,7 +91,8 @@ def refused(error: Exception, where: str) -> HubError:
 
 
 def _told(error: BaseException, where: str) -> HubError:
-    words = _BY_STATUS.get(_status(error) or 0, _LATER)
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    words = _DISK if full else _BY_STATUS.get(_status(error) or 0, _LATER)
     return HubError(words.what, where=where, found=_first_line(error), next_step=words.step, code=words.code)
 
 
