@@ -12,7 +12,8 @@ from audit_logs.manifest import Manifest, Shard
 PATH = "README.md"
 LIMIT = 1024 * 1024
 _TEXT = r'"(?:[ !#-\[\]-~]|\\["\\]|\\u[0-9A-F]{4}|\\U[0-9A-F]{8})*"'
-_LINE = re.compile(rf"(?:license|license_name): {_TEXT}|(?:size_categories|task_categories|source_datasets|tags):|- {_TEXT}")
+_KEYS = "language|size_categories|task_categories|source_datasets|tags|extra_gated_fields"
+_LINE = re.compile(rf"(?:license|license_name|extra_gated_prompt): {_TEXT}|(?:{_KEYS}):|- {_TEXT}|  {_TEXT}: {_TEXT}")
 
 
 def configs(shards: Sequence[Shard]) -> list[str]:
@@ -32,5 +33,4 @@ def check_card(manifest: Manifest, data: bytes) -> Iterator[Failure]:
     if start < 1 or lines[start:end] != wanted:
         yield Failure("card-head", PATH, "a head that ends in the data files of the manifest", "another one")
     elif not all(_LINE.fullmatch(line) for line in lines[1:start]):
-        known = "license, size_categories, task_categories, source_datasets and tags, nothing else"
-        yield Failure("card-head", PATH, known, "another line")
+        yield Failure("card-head", PATH, "the lines of section 6.1 and nothing else", "another line")

@@ -118,16 +118,45 @@ def _names_of_one(*names: str) -> Change:
     return lambda world: world.files.update({f".cache/huggingface/{name}": b"more\n" for name in names})
 
 
-def _card_without_end() -> Case:
-    """Give a release a card that is a head alone, and lacks the last LF of that."""
-    card = CARD[: CARD.index(b"\n---\n") + 4]
+def _with_card(card: bytes, *codes: str, whole: bool = False) -> Case:
+    """Give a release another card, with the manifest's word for it."""
 
     def bend(manifest: Document) -> None:
         manifest["files"][0] |= {"bytes": len(card), "sha256": digest(card)}
 
-    case = _early("card-head", manifest=bend)()
+    case = (_both(verdict="verified", manifest=bend) if whole else _early(*codes, manifest=bend))()
     case.world.files["README.md"] = card
     return case
+
+
+def _card_with_all() -> Case:
+    """Give a release a card whose head has every line that it may have."""
+    lines = b"""license: "other"
+license_name: "terms-of-2026"
+extra_gated_prompt: "Say \\"yes\\",\\u000Aand why: \\U0001F431 \\\\"
+extra_gated_fields:
+  "I agree: to the terms": "checkbox"
+  "configs": "text"
+language:
+- "en"
+size_categories:
+- "n<1K"
+task_categories:
+- "text-to-image"
+source_datasets:
+- "example/parent"
+"""
+    return _with_card(CARD.replace(b'license: "cc-by-4.0"\n', lines), whole=True)
+
+
+def _card_saying(line: bytes) -> Callable[[], Case]:
+    return lambda: _with_card(CARD.replace(b"tags:\n", line + b"\ntags:\n"), "card-head")
+
+
+def _card_without_end() -> Case:
+    """Give a release a card that is a head alone, and lacks the last LF of that."""
+    card = CARD[: CARD.index(b"\n---\n") + 4]
+    return _with_card(card, "card-head")
 
 
 def _swap(world: World) -> None:
@@ -361,6 +390,10 @@ _VERDICTS: dict[str, tuple[Callable[[], Case], str]] = {
         _after("folder-name", change=_names_of_one("ss", "\u1e9e")),
         "two tolerated names that are one in full case mapping: ss, and the capital sharp s",
     ),
+    "card-head-all": (_card_with_all, "a card with every line that its head may have"),
+    "card-head-nested-key": (_card_saying(b'extra_gated_fields:\n  configs: "text"'), "a field of the gate without quotes"),
+    "card-head-nested-deeper": (_card_saying(b'extra_gated_fields:\n    "Name": "text"'), "a field of the gate after four spaces"),
+    "card-head-gate-value": (_card_saying(b'extra_gated_fields:\n  "Use":\n'), "a field of the gate without a value"),
     "card-head-end": (_card_without_end, "a card that ends in its closing line, without LF"),
     "folder-case": (_after("folder-extra", "folder-name", change=_add("readme.MD")), "two names that differ by case"),
     "folder-attestation-missing": (_after("folder-entries", change=_drop_entry("attestations/")), "an attestation is missing"),

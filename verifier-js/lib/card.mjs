@@ -4,7 +4,9 @@ import { Problem } from "./problem.mjs";
 export const PATH = "README.md";
 export const LIMIT = 1 << 20;
 const TEXT = String.raw`"(?:[ !#-\[\]-~]|\\["\\]|\\u[0-9A-F]{4}|\\U[0-9A-F]{8})*"`;
-const FREE = new RegExp(`^(?:(?:license|license_name): ${TEXT}|(?:size_categories|task_categories|source_datasets|tags):|- ${TEXT})$`);
+const TEXTS = "license|license_name|extra_gated_prompt";
+const SECTIONS = "language|size_categories|task_categories|source_datasets|tags|extra_gated_fields";
+const FREE = new RegExp(`^(?:(?:${TEXTS}): ${TEXT}|(?:${SECTIONS}):|- ${TEXT}|  ${TEXT}: ${TEXT})$`);
 
 /** Check that the head names the data of the manifest and nothing else; returns every problem. */
 export function checkCard(bytes, manifest) {

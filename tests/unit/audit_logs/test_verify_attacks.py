@@ -118,6 +118,10 @@ BEFORE_SIGNING: dict[str, tuple[str, Attack]] = {
     "card names other data": ("card-head", bend(str, lambda card: card.replace('path: "data/train', 'path: "/elsewhere/train'))),
     "card names data twice": ("card-head", bend(str, lambda card: card.replace("---", "---\nconfigs:", 1))),
     "card names another builder": ("card-head", bend(str, lambda card: card.replace("---", '---\ndataset_info: "x"', 1))),
+    "card hides a key among the gate's fields": (
+        "card-head",
+        bend(str, lambda card: card.replace("---", '---\nextra_gated_fields:\n  data_dir: "x"', 1)),
+    ),
     "card without a head": ("card-head", bend(str, lambda card: card.replace("---", "", 1))),
     "card whose head does not end": ("card-head", bend(str, lambda card: card.replace("\n---\n", "\n"))),
     "bytes that nobody screened": (
