@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Protocol
 
 from audit_logs import canonical
+from release import cardplan
+from release.cardplan import CardSpec
 from release.errors import Fault, PlanError
 from release.sections import ANY_TEXT, Pattern, Range, Section, line_numbers, nearest, shown, with_line
 
@@ -209,6 +211,7 @@ class Plan:
     audit: AuditSpec
     build: BuildSpec
     hub: HubSpec = field(default_factory=HubSpec)
+    card: CardSpec = field(default_factory=CardSpec)
 
     def canonical(self) -> dict[str, object]:
         """Return the plan as JSON values with defaults filled in, without paths, keys and time (SPEC.md section 16)."""
@@ -298,6 +301,7 @@ def _plan(root: Section, path: Path, kinds: Mapping[str, StepKind]) -> Plan:
         audit=AuditSpec(audit.integer("required", Range(1, 100), 1), folder / audit.text("trust", "trust.json")),
         build=_build(root.section("build"), root.section("limits"), links=spec.format == LINKS),
         hub=_hub(root.section("hub")),
+        card=cardplan.read(root.section("card")),
     )
     for section in (root, release, source, lists, keys, audit):
         section.close()

@@ -72,6 +72,14 @@ log = "keys/log.pem"                    # signs the audit log
 [audit]
 required = {auditors}               # distinct organisations; who they are stands in the trust file
 trust = "trust.json"
+
+# What readers of the dataset card look for; what stands nowhere here, the card says is not stated.
+[card]
+language = ["en"]                     # of the captions
+# tasks = ["text-to-image"]           # else told from the columns
+# source_datasets = ["owner/name"]    # datasets of the Hub that the rows come from
+# contact = "..."                     # where readers report a problem
+# withdrawal = "..."                  # when you withdraw a version, and how you tell it
 """
 
 

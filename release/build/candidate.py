@@ -199,6 +199,8 @@ def _facts(prepared: Prepared, screened: Screened, pin: SourcePin, said: _Said) 
         auditors=_engaged(prepared),
         tool=this_tool(),
         separation=separation(prepared.steps),
+        card=plan.card,
+        hub=plan.hub,
     )
 
 

@@ -7,26 +7,17 @@ the verifier prints. Counts are for each step and for the whole; nothing is said
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 
-from audit_logs.card import configs
 from audit_logs.manifest import SourcePin
 from audit_logs.statement import ListUse
 from audit_logs.telling import SEPARATIONS
 from release.build.facts import Facts, StepFacts
-from release.markup import code, words, yaml_text
+from release.build.frontmatter import front_matter
+from release.build.safety import child_safety
+from release.markup import code, words
 from release.wording import LOW_QUALITY, NOT_PROVEN, UNSCREENABLE, WITHDRAWAL
 
-_SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B", "10B<n<100B", "100B<n<1T")
-_LARGEST_SIZE = "n>1T"
-# The licence identifiers of the Hub under which data is usually given; any other text becomes `other` with a name.
-_HUB_LICENSES = (
-    " afl-3.0 agpl-3.0 apache-2.0 artistic-2.0 bsd bsd-2-clause bsd-3-clause bsl-1.0 c-uda cc cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-4.0 "
-    "cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0 cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cc-by-nd-4.0 "
-    "cc-by-sa-3.0 cc-by-sa-4.0 cc0-1.0 cdla-permissive-1.0 cdla-permissive-2.0 cdla-sharing-1.0 etalab-2.0 eupl-1.1 eupl-1.2 gfdl gpl gpl-2.0 "
-    "gpl-3.0 isc lgpl lgpl-2.1 lgpl-3.0 mit mpl-2.0 odbl odc-by other pddl unknown unlicense wtfpl zlib "
-)
 _COVERS = {
     "stored": "the bytes as they are stored in this release",
     "declared": "values (hashes, links, texts or scores) that came with the source; nobody tied them to the stored bytes",
@@ -46,45 +37,9 @@ _KINDS = {
 
 def card(facts: Facts) -> bytes:
     """Return the card as UTF-8 with a final newline; the same facts give the same bytes."""
-    parts = (_intro, _removed, _lists, _fingerprints, _audit, _verify, _not_proven, _child_safety, _problems, _withdrawal)
+    parts = (_intro, _removed, _compared, _lists, _audit, _verify, _not_proven, child_safety, _problems, _withdrawal)
     body = "\n".join(line for part in parts for line in (*part(facts), ""))
-    return f"{_header(facts)}\n{body}".encode()
-
-
-def _header(facts: Facts) -> str:
-    lines = [
-        "---",
-        *_license(facts.license),
-        "size_categories:",
-        f"- {yaml_text(_size(facts.rows))}",
-        *_tasks(facts),
-        *(["source_datasets:", f"- {yaml_text(facts.source.locator)}"] if facts.source.locator else []),
-        "tags:",
-        *(f"- {yaml_text(tag)}" for tag in ("croissant", "hash-screened", "vetted-release")),
-        *configs(facts.shards),
-        "---",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _license(text: str) -> Iterator[str]:
-    name = text.lower()
-    if f" {name} " in _HUB_LICENSES and " " not in name:
-        yield f"license: {yaml_text(name)}"
-        return
-    yield f"license: {yaml_text('other')}"
-    yield f"license_name: {yaml_text(re.sub(r'[^a-z0-9.]+', '-', name).strip('-') or 'other')}"
-
-
-def _size(rows: int) -> str:
-    return next((name for power, name in enumerate(_SIZES, 3) if rows < 10**power), _LARGEST_SIZE)
-
-
-def _tasks(facts: Facts) -> Iterator[str]:
-    if facts.columns.image and facts.columns.text:
-        yield "task_categories:"
-        yield from (f"- {yaml_text(task)}" for task in ("image-to-text", "text-to-image"))
+    return f"{front_matter(facts)}\n{body}".encode()
 
 
 def _intro(facts: Facts) -> Iterator[str]:
@@ -97,7 +52,14 @@ def _intro(facts: Facts) -> Iterator[str]:
         "Do not take this card's word for it: you can verify the whole folder with one command, given below."
     )
     yield ""
-    yield f"Licence: {words(facts.license)}. Columns: {', '.join(f'{words(field.name)} ({code(field.type)})' for field in facts.schema)}."
+    columns = ", ".join(f"{words(field.name)} ({code(field.type)})" for field in facts.schema)
+    yield f"Licence: {words(facts.license)}. {_language(facts)}Columns: {columns}."
+
+
+def _language(facts: Facts) -> str:
+    if facts.card.language:
+        return f"Language of the texts: {', '.join(map(code, facts.card.language))}. "
+    return "Language of the texts: not stated. " if facts.columns.text else ""
 
 
 def _source(source: SourcePin) -> str:
@@ -158,16 +120,17 @@ def _lists(facts: Facts) -> Iterator[str]:
     if not rows:
         yield "No step used a list of known material."
         return
+    rows.sort(key=lambda row: (row[1].authority, row[1].vintage))
     yield from _table(
-        ("step", "list", "authority", "vintage", "vintage from", "entries"),
+        ("authority", "vintage", "vintage from", "list", "entries", "used by step"),
         (
             (
-                words(step.name),
-                words(used.name),
                 words(used.authority),
                 used.vintage,
                 {"file": "the list itself", "declared": "the institution's word"}[used.vintage_from],
+                words(used.name),
                 ", ".join(f"{count:,} {words(kind)}" for kind, count in sorted(used.entries.items())) + _part(used),
+                words(step.name),
             )
             for step, used in rows
         ),
@@ -180,8 +143,8 @@ def _part(used: ListUse) -> str:
     return " (only a part of the list: its file was broken)" if used.partial else ""
 
 
-def _fingerprints(facts: Facts) -> Iterator[str]:
-    yield "## Which fingerprints, of which bytes"
+def _compared(facts: Facts) -> Iterator[str]:
+    yield "### What each step compares, and of which bytes"
     yield ""
     for number, step in enumerate(facts.steps, 1):
         yield f"{number}. {words(step.name)} compares {_compares(step)}, over {_COVERS.get(step.covers, words(step.covers))}."
@@ -242,30 +205,28 @@ def _not_proven(_: Facts) -> Iterator[str]:
     yield from (f"- {sentence}" for sentence in NOT_PROVEN)
 
 
-def _child_safety(_: Facts) -> Iterator[str]:
-    yield "## Child safety"
+def _problems(facts: Facts) -> Iterator[str]:
+    contact = facts.card.contact
+    yield "## How to report a problem"
     yield ""
     yield (
-        "The filtering is there to keep known child sexual abuse material and intimate images shared without consent out of training data. "
-        "A match is reported by the institution's reporting officer through the channels that its law provides for; "
-        "that duty does not end with removal. "
-        "This release holds no image, hash, address or position of a removed row, and links to no list. "
-        "Nobody should try to find out which rows were removed, or to recover them."
+        f"Contact: {words(contact)}."
+        if contact
+        else "The publisher named no contact for this release; write to it where you got this dataset."
     )
-
-
-def _problems(_: Facts) -> Iterator[str]:
-    yield "## How to report a problem"
     yield ""
     yield (
         "If you believe that an image here shows the abuse of a child: stop, do not copy or forward it, and do not post it, its address, "
         "its hash or its row anywhere public. Report it to the police or to the hotline of your country, and tell the publisher privately "
         "the version, the file and the row number. For anything else (a verification that fails, a wrong caption, a right of yours), "
-        "write to the publisher where you got this dataset, with the version and the verifier's output."
+        "tell the publisher the version and the verifier's output."
     )
 
 
-def _withdrawal(_: Facts) -> Iterator[str]:
-    yield "## Withdrawal"
+def _withdrawal(facts: Facts) -> Iterator[str]:
+    policy = facts.card.withdrawal
+    yield "## Withdrawal policy"
+    yield ""
+    yield f"In the publisher's words: {words(policy)}" if policy else "The publisher stated no policy on when it withdraws a version."
     yield ""
     yield f"{WITHDRAWAL} So verify again before each use, with a fresh copy of `log/`."

@@ -13,6 +13,7 @@ import pyarrow as pa
 from audit_logs import trust as trusts
 from audit_logs.errors import Problem
 from release import signers, store
+from release.cardplan import gaps
 from release.lists import ListStore, StoredList
 from release.plan import Plan, StepPlan
 from release.source import look
@@ -41,10 +42,11 @@ class CheckedStep:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a plan comes to: what the build as a whole needs, and each step."""
+    """What a plan comes to: what the build as a whole needs, each step, and what readers will miss in the card, which stops no build."""
 
     needs: tuple[Need, ...]
     steps: tuple[CheckedStep, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -65,7 +67,8 @@ def check(plan: Plan, today: date) -> Checked:
         _need("the trust file", lambda: trusts.parse(_bytes(plan)), str(plan.audit.trust)),
     )
     known = kinds()
-    return Checked(needs, tuple(_step(plan, step, known[step.kind], schema[0] if schema else None, today) for step in plan.steps))
+    steps = tuple(_step(plan, step, known[step.kind], schema[0] if schema else None, today) for step in plan.steps)
+    return Checked(needs, steps, gaps(plan.card, plan.columns.text))
 
 
 def _bytes(plan: Plan) -> bytes:

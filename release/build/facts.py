@@ -6,13 +6,14 @@ Public counts only: per step and for the whole. Nothing here is per shard, per r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from audit_logs.manifest import Field, Shard, SourcePin
 from audit_logs.statement import ListUse, Tool
 from audit_logs.trust import Policy
-from release.plan import Columns
+from release.cardplan import CardSpec
+from release.plan import Columns, HubSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class StepFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the card and the Croissant description tell; `separation` as in the manifest."""
+    """What the card and the Croissant description tell; `separation` as in the manifest, `card` and `hub` as in the plan."""
 
     name: str
     version: str
@@ -50,3 +51,5 @@ class Facts:
     auditors: tuple[str, ...]
     tool: Tool
     separation: Literal["none", "minors", "adults"] | None = None
+    card: CardSpec = field(default_factory=CardSpec)
+    hub: HubSpec = field(default_factory=HubSpec)

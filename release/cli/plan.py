@@ -60,6 +60,7 @@ def _words(checked: Checked) -> Iterator[str]:
     for number, step in enumerate(checked.steps, 1):
         yield f"{number}. {step.name} ({step.kind})" + (f" takes {step.takes}" if step.takes else "")
         yield from map(_need, step.needs)
+    yield from (f"   not said {note}" for note in checked.notes)
     yield "Everything is there." if checked.complete else "Something is missing: a build would be refused."
 
 

@@ -68,6 +68,11 @@ shard_rows = 32
 [audit]
 required = 2
 trust = "trust.json"
+
+[card]
+language = ["en"]
+contact = "data@institution.example.org"
+withdrawal = "A version is withdrawn as soon as a newer list would have taken a row of it out; a new version follows."
 """
 
 

@@ -74,6 +74,17 @@ def test_what_is_missing_is_named_all_at_once(scored: Project, step: str, told: 
     assert said["complete"] is False
 
 
+def test_what_readers_will_miss_in_the_card_is_told_and_stops_nothing(scored: Project) -> None:
+    """A plan without a contact and a policy on withdrawals is complete, and what the card will say instead is told."""
+    write_plan(scored, EXACT)
+    answer = in_process("plan", "check", scored.plan)
+    assert answer.code == 0, answer.text
+    assert "not said card.contact: the card will say that no contact is named" in answer.out
+    scored.plan.write_text(scored.plan.read_text() + '[card]\ncontact = "data@example.org"\nwithdrawal = "At once."\nlanguage = ["en"]\n')
+    said = json.loads(in_process("plan", "check", scored.plan, "--format", "json").out)
+    assert (said["complete"], said["notes"]) == (True, [])
+
+
 def test_a_build_is_estimated_from_a_few_shards(scored: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Counts scale with the rows of the sample; nothing that was screened is left."""
     (tmp_path / "temporary").mkdir()

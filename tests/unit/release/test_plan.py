@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from audit_logs import canonical
+from release.cardplan import CardSpec, gaps
 from release.errors import PlanError
 from release.plan import Limits, Plan, load
 from release.steps import kinds
@@ -160,7 +161,7 @@ def test_the_documentation_names_every_key(tmp_path: Path) -> None:
     for header in ("[release]\n", "[source]\n", "[[step]]\n"):
         text = text.replace(header, header + unknown)
     text += "[[step]]\nname = 'u'\nkind = 'url'\nlists = ['u']\n" + unknown
-    text += "".join(f"[{name}]\n{unknown}" for name in ("lists", "keys", "audit", "build", "limits", "hub"))
+    text += "".join(f"[{name}]\n{unknown}" for name in ("lists", "keys", "audit", "build", "limits", "hub", "card"))
     known: set[str] = set()
     for fault in faults(tmp_path, text):
         if found := re.match(r"(.*)\.zzz.*a key that plans have: (.*), found an unknown key", fault):
@@ -243,3 +244,49 @@ def test_what_readers_are_asked_on_the_hub_is_no_part_of_the_digest(tmp_path: Pa
 def test_a_prompt_that_nobody_would_see_is_a_fault(tmp_path: Path, line: str, told: str) -> None:
     """A mistyped gate, field or kind of field never becomes an open door."""
     assert any(fault.startswith(told) for fault in faults(tmp_path, f"{GOOD}[hub]\n{line}\n"))
+
+
+def test_what_only_the_card_tells_is_no_part_of_the_digest(tmp_path: Path) -> None:
+    """Whom to write to can change without another plan; what is left out is None or empty."""
+    said = (
+        '[card]\ntasks = ["text-to-image"]\nlanguage = ["en", "mul"]\nsource_datasets = ["example/parent"]\n'
+        'contact = "data@example.org"\nwithdrawal = "Within a week."\n'
+    )
+    plan, plain = read(tmp_path, GOOD + said), read(tmp_path, GOOD)
+    assert plan.card == CardSpec(("text-to-image",), ("en", "mul"), ("example/parent",), "data@example.org", "Within a week.")
+    assert plain.card == CardSpec()
+    assert plan.digest == plain.digest
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            'tasks = ["text-to-pictures"]',
+            "expected a task of the Hub such as text-to-image, found 'text-to-pictures'",
+        ),
+        ('tasks = ["text-to-imag"]', "did you mean 'text-to-image'?"),
+        ('tasks = "text-to-image"', "expected a list of a task of the Hub"),
+        ('language = ["English"]', "a language as ISO 639 writes it, such as en"),
+        ('language = ["en", "en"]', "every entry once"),
+        ('source_datasets = ["https://example.org/a/b"]', "a dataset of the Hub, owner/name"),
+        ("source_datasets = []", "at least one"),
+        ('contact = ""', "an address in one line"),
+        ('contact = "a\\nb"', "an address in one line"),
+        ("withdrawal = 7", "expected one line of at most 2,000 characters, found 7"),
+        ('contacts = "x"', "an unknown key (did you mean 'contact'?)"),
+    ],
+)
+def test_a_card_that_would_mislead_is_a_fault(tmp_path: Path, line: str, told: str) -> None:
+    """The Hub silently ignores names that it does not know, and readers would miss what a mistyped key said."""
+    assert any(told in fault for fault in faults(tmp_path, f"{GOOD}[card]\n{line}\n"))
+
+
+def test_the_gaps_of_a_card_are_told(tmp_path: Path) -> None:
+    """A plan without contact, policy or language is told what the card will say instead; the language only where there are texts."""
+    assert [gap.partition(":")[0] for gap in gaps(read(tmp_path, GOOD).card, "caption")] == [
+        "card.contact",
+        "card.withdrawal",
+        "card.language",
+    ]
+    assert gaps(CardSpec(contact="a", withdrawal="b"), None) == ()

@@ -26,7 +26,7 @@ def _shard(split: str, index: int, count: int) -> Shard:
     return Shard(f"data/{split}-{index:05d}-of-{count:05d}.parquet", split, 4096 + index, _SHA, 50, _SHA, (), Range(4, 4096 + index, _SHA))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def facts() -> Facts:
     """Return the facts of two splits in three shards, made by two steps with one list each."""
     lists = [

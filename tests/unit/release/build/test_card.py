@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import yaml
+from huggingface_hub import DatasetCard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_logs.manifest import Field
+from audit_logs.card import check_card
+from audit_logs.errors import Failure
+from audit_logs.manifest import Field, Manifest
 from release.build.card import card
 from release.build.facts import Facts
+from release.cardplan import CardSpec
 from release.markup import code, words, yaml_text
+from release.plan import HubSpec
 
 HOSTILE = [
     "x | y | z",
@@ -33,6 +39,21 @@ HOSTILE = [
 def _split(data: bytes) -> tuple[Any, str]:
     _, header, body = data.decode().split("---\n", 2)
     return yaml.safe_load(header), body
+
+
+def _refused(facts: Facts) -> list[Failure]:
+    """Return what a verifier has against the head of a card."""
+    return list(check_card(cast("Manifest", SimpleNamespace(shards=facts.shards)), card(facts)))
+
+
+def _said(facts: Facts, **said: Any) -> Facts:
+    """Return facts with a plan that says more for the card."""
+    return replace(facts, card=replace(facts.card, **said))
+
+
+def _section(facts: Facts, title: str) -> str:
+    """Return the text of a section."""
+    return _split(card(facts))[1].partition(f"## {title}\n")[2].partition("\n## ")[0]
 
 
 def test_header_parses_back_to_what_was_meant(facts: Facts) -> None:
@@ -69,18 +90,25 @@ def test_same_facts_give_same_bytes(facts: Facts) -> None:
 
 
 def test_sections_stand_in_the_order_that_a_reader_needs(facts: Facts) -> None:
-    """What it is, what was removed, by which lists, of which bytes, who audits, how to verify, what it does not prove, then the rest."""
+    """What it is, what was removed, by which lists, who audits, how to verify, what it does not prove, then the rest."""
     assert re.findall(r"^## (.*)$", _split(card(facts))[1], re.MULTILINE) == [
         "What was removed",
         "Lists of known material",
-        "Which fingerprints, of which bytes",
         "The audit that the policy requires",
         "How to verify",
         "What this does not prove",
         "Child safety",
         "How to report a problem",
-        "Withdrawal",
+        "Withdrawal policy",
     ]
+
+
+def test_what_it_is_takes_three_sentences(facts: Facts) -> None:
+    """Source, rows left, and that nobody has to believe it; counts, licence and columns come after."""
+    _, body = _split(card(facts))
+    first = body.strip().split("\n\n")[1]
+    assert len(re.findall(r"[.](?: |$)", first)) == 3
+    assert "Of 160 source rows, 150 are left after 2 filtering steps" in first
 
 
 def test_counts_are_given_for_each_step_and_for_the_whole(facts: Facts) -> None:
@@ -116,11 +144,22 @@ def test_hostile_text_changes_no_structure(facts: Facts, text: str) -> None:
         facts,
         license=text,
         schema=(*facts.schema, Field(text or "x", "string")),
-        steps=(replace(first, lists=(used,), parameters={"terms": [text]}), *facts.steps[1:]),
+        steps=(replace(first, lists=(used,), parameters={"terms": [text]}, override=text or "x"), *facts.steps[1:]),
+        card=CardSpec(contact=text or "x", withdrawal=text or "x", language=(text,), source_datasets=(text,), tasks=(text,)),
+        hub=HubSpec("auto", text, {text: text}),
+    )
+    plain = replace(
+        facts,
+        steps=(replace(first, override="x"), *facts.steps[1:]),
+        card=CardSpec(contact="x", withdrawal="x", language=("en",), source_datasets=("example/parent",), tasks=("other",)),
+        hub=HubSpec("auto", "x", {"x": "text"}),
     )
     header, body = _split(card(bent))
-    calm_header, calm = _split(card(facts))
+    calm_header, calm = _split(card(plain))
+    assert not _refused(bent)
     assert header.keys() - {"license_name"} == calm_header.keys()
+    assert (header["extra_gated_prompt"], header["extra_gated_fields"], header["language"]) == (text, {text: text}, [text])
+    assert header["configs"] == calm_header["configs"]
     assert header["license"] == "other"
     outside = re.sub(r"`[^`\n]*`", "", body.replace("```sh", "").replace("```", ""))
     assert len(body.splitlines()) == len(calm.splitlines())
@@ -175,3 +214,98 @@ def test_the_card_of_a_release_without_weakness_names_none(facts: Facts) -> None
     _, body = _split(card(facts))
     assert "| 2. near-copies | near-hash | 155 | 2 | 3 | 150 | 0 |" in body
     assert not any(text in body for text in ("went on for this reason", "only a part", "Separation of"))
+
+
+def test_the_hubs_own_reader_takes_every_member_of_the_head(facts: Facts) -> None:
+    """`huggingface_hub.DatasetCard` gives back licence, size, tasks, languages, sources, configurations and the gate as they were meant."""
+    full = replace(
+        _said(facts, tasks=("image-classification",), language=("en", "cy"), source_datasets=("example/older", "org/parent")),
+        source=replace(facts.source, kind="hub", locator="org/parent", revision="c0" * 20),
+        hub=HubSpec("manual", 'You agree: never to "undo" it.\nSay why.', {"Organisation": "text", "I agree to the terms": "checkbox"}),
+    )
+    read = DatasetCard(card(full).decode()).data.to_dict()
+    configs = read.pop("configs")
+    assert read == {
+        "license": "cc-by-4.0",
+        "extra_gated_prompt": 'You agree: never to "undo" it.\nSay why.',
+        "extra_gated_fields": {"Organisation": "text", "I agree to the terms": "checkbox"},
+        "language": ["en", "cy"],
+        "size_categories": ["n<1K"],
+        "task_categories": ["image-classification"],
+        "source_datasets": ["org/parent", "example/older"],
+        "tags": ["croissant", "hash-screened", "vetted-release"],
+    }
+    assert [entry["config_name"] for entry in configs] == ["default"]
+    assert not _refused(full)
+
+
+@pytest.mark.parametrize(
+    ("rows", "size"), [(0, "n<1K"), (999, "n<1K"), (1000, "1K<n<10K"), (10**6, "1M<n<10M"), (10**12 - 1, "100B<n<1T"), (10**12, "n>1T")]
+)
+def test_the_size_is_counted_and_not_said(facts: Facts, rows: int, size: str) -> None:
+    """The Hub's classes of size, by the rows that the manifest has."""
+    assert _split(card(replace(facts, rows=rows)))[0]["size_categories"] == [size]
+
+
+def test_lists_stand_by_authority_and_vintage(facts: Facts) -> None:
+    """A reader asks first whose list, then how old; the list's own name and the step come after."""
+    first, second = facts.steps
+    older = replace(second.lists[0], vintage="2025-06-30", name="older")
+    bent = replace(facts, steps=(first, replace(second, lists=(second.lists[0], older))))
+    rows = [
+        line.split(" | ")[:2] + line.split(" | ")[3:4] for line in _section(bent, "Lists of known material").splitlines() if "| 20" in line
+    ]
+    assert rows == [
+        ["| Example Foundation", "2026-01-31", "known-digests"],
+        ["| `example.org`", "2025-06-30", "older"],
+        ["| `example.org`", "2026-01-31", "known-pdq"],
+    ]
+
+
+def test_contact_and_policy_are_the_publishers_or_plainly_absent(facts: Facts) -> None:
+    """A card never makes up an address or a promise."""
+    assert "The publisher named no contact for this release" in _section(facts, "How to report a problem")
+    assert "The publisher stated no policy on when it withdraws a version." in _section(facts, "Withdrawal policy")
+    assert "Language of the texts: not stated." in _split(card(facts))[1]
+    said = _said(facts, contact="data@example.org", withdrawal="Within a week of a confirmed report.", language=("en",))
+    assert "Contact: `data@example.org`." in _section(said, "How to report a problem")
+    assert "In the publisher's words: `Within a week of a confirmed report.`" in _section(said, "Withdrawal policy")
+    assert "Language of the texts: `en`." in _split(card(said))[1]
+
+
+def test_child_safety_tells_facts_of_the_evidence_only(facts: Facts) -> None:
+    """The lists, what their steps removed, what no step did; nothing of what may have been reported or confirmed."""
+    told = _section(facts, "Child safety")
+    assert "Steps known-files, near-copies compared rows with 2 lists of Example Foundation, `example.org` and removed 6 rows." in told
+    assert "not material that anyone confirmed" in told
+    assert "No step took rows by the score of a classifier." in told
+    assert "No step separated depictions of minors from adult sexual content." in told
+    assert "Whether anything was reported is no part of this release's evidence" in told
+    assert "before 2 of 2 engaged organisations passed it, 1 with the sealed evidence" in told
+    assert "The newest list is of 2026-01-31" in told
+
+
+def test_child_safety_without_lists_claims_no_match(facts: Facts) -> None:
+    """A release that was screened by a score alone says that no list was used."""
+    scored = replace(facts.steps[0], kind="classifier", lists=(), name="adult")
+    told = _section(replace(facts, steps=(scored,), separation="minors"), "Child safety")
+    assert "No step compared rows with a list of known material. Step adult took rows by a score." in told
+    assert "There is no evidence of a match, as no list was used." in told
+    assert "were separated by scores" in told
+    assert "newest list" not in told
+
+
+def test_the_card_says_nothing_that_is_known_only_after_the_audit(facts: Facts) -> None:
+    """No verdict, no opinion, no date of publication; it says where those stand."""
+    _, body = _split(card(facts))
+    assert not re.search(r"\b(PASSED|FAILED|confirmed by|was audited|published on|cosigned by)\b", body)
+    assert "This card was written before any of them spoke." in body
+
+
+@given(prompt=st.text(), fields=st.dictionaries(st.text(), st.text(), max_size=3))
+def test_any_gate_is_read_back_and_passes_the_verifier(facts: Facts, prompt: str, fields: dict[str, str]) -> None:
+    """Whatever a plan asks, the head stays of the form that both verifiers check, and gives the text back."""
+    asked = replace(facts, hub=HubSpec("auto", prompt, fields))
+    assert not _refused(asked)
+    header, _ = _split(card(asked))
+    assert (header["extra_gated_prompt"], header.get("extra_gated_fields", {})) == (prompt, fields)
