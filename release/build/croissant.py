@@ -16,6 +16,7 @@ from urllib.parse import quote
 from audit_logs.manifest import Field, Shard, SourcePin
 from audit_logs.statement import resource_uri
 from release.build.facts import Facts, StepFacts
+from release.build.frontmatter import source_datasets
 from release.wording import NOT_PROVEN, UNSCREENABLE, WITHDRAWAL
 
 _VERSIONS = ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]
@@ -67,19 +68,43 @@ def croissant(facts: Facts) -> bytes:
         "description": _description(facts),
         "license": _license(facts.license),
         "url": resource_uri(facts.name, facts.version),
-        "creator": {"@type": "sc:Organization", "name": facts.name.split("/")[0]},
+        "citeAs": _citation(facts),
+        "creator": {"@type": "sc:Organization", "name": _owner(facts)},
+        "publisher": {"@type": "sc:Organization", "name": _owner(facts)},
+        **({"inLanguage": list(facts.card.language)} if facts.card.language else {}),
         "keywords": ["hash-screened", "vetted-release"],
         "isLiveDataset": False,
         "distribution": [*map(_file, facts.shards), *(_file_set(split, shards) for split, shards in _splits(facts))],
         "recordSet": [_record_set(facts, split) for split, _ in _splits(facts)],
-        "prov:wasDerivedFrom": _derived_from(facts.source),
+        "prov:wasDerivedFrom": [_derived_from(facts.source), *_older(facts)],
         "prov:wasGeneratedBy": _generated_by(facts),
-        "rai:dataCollectionMissingData": UNSCREENABLE,
-        "rai:dataLimitations": list(NOT_PROVEN),
-        "rai:dataPreprocessingProtocol": [_sentence(number, step) for number, step in enumerate(facts.steps, 1)],
-        "rai:dataReleaseMaintenancePlan": WITHDRAWAL,
+        **_responsible(facts),
     }
     return json.dumps(document, ensure_ascii=True, indent=2, sort_keys=True).encode() + b"\n"
+
+
+def _responsible(facts: Facts) -> dict[str, object]:
+    """Return the members of the RAI vocabulary for which there is a fact; how the source was collected is not among them."""
+    return {
+        "rai:dataCollection": "Nothing was collected for this release: its rows are rows of its source, stored as they were there.",
+        "rai:dataCollectionMissingData": UNSCREENABLE,
+        "rai:dataCollectionRawData": f"{_derived_from(facts.source)['prov:label']}.",
+        "rai:dataCollectionType": "Secondary Data analysis",
+        "rai:dataLimitations": list(NOT_PROVEN),
+        "rai:dataPreprocessingProtocol": [_sentence(number, step) for number, step in enumerate(facts.steps, 1)],
+        "rai:dataReleaseMaintenancePlan": f"{facts.card.withdrawal} {WITHDRAWAL}" if facts.card.withdrawal else WITHDRAWAL,
+    }
+
+
+def _owner(facts: Facts) -> str:
+    return facts.name.split("/")[0]
+
+
+def _citation(facts: Facts) -> str:
+    """Return how to cite the release, as BibTeX: a release name has no character that has a meaning there but `_`."""
+    key = re.sub(r"[^a-z0-9]+", "-", f"{facts.name}-{facts.version}".lower())
+    title, owner = (text.replace("_", r"\_") for text in (facts.name, _owner(facts)))
+    return f"@misc{{{key}, title = {{{title}}}, author = {{{{{owner}}}}}, version = {{{facts.version}}}}}"
 
 
 def _description(facts: Facts) -> str:
@@ -189,6 +214,14 @@ def _derived_from(source: SourcePin) -> dict[str, object]:
         "@type": "prov:Entity",
         "prov:label": f"{source.kind} source of {source.rows} rows, named by its root; how to get it is not stated",
     }
+
+
+def _older(facts: Facts) -> Iterator[dict[str, object]]:
+    """Yield the datasets of the Hub that the plan names as where the rows come from, beside the pinned source."""
+    for name in source_datasets(facts):
+        if name != facts.source.locator:
+            where = f"https://huggingface.co/datasets/{name}"
+            yield {"@id": where, "@type": "prov:Entity", "prov:label": f"Hub dataset {name}, named by the publisher"}
 
 
 def _generated_by(facts: Facts) -> list[dict[str, object]]:
