@@ -85,19 +85,19 @@ class Project:
 
 def start(folder: Path, listed: Listed, scale: int = 1) -> Project:
     """Make the project: `release init`, two auditors, list files of realistic size (or, to be quick, `scale` times smaller), `release lists import`."""
-    _release("init", str(folder))
+    release("init", str(folder))
     for organisation in ("auditor-1.example", "auditor-2.example"):
         card = folder / organisation
-        _release("auditor", "new", str(card), "--organisation", organisation)
-        _release("trust", "add-auditor", str(folder / "trust.json"), str(card / "auditor.json"), "--tier", "matches")
-    _release("build", str(folder / "plan.toml"), "--out", str(folder / "first"))  # six rows: whatever has to be compiled is, after this
+        release("auditor", "new", str(card), "--organisation", organisation)
+        release("trust", "add-auditor", str(folder / "trust.json"), str(card / "auditor.json"), "--tier", "matches")
+    release("build", str(folder / "plan.toml"), "--out", str(folder / "first"))  # six rows: whatever has to be compiled is, after this
     imports = {}
     for name, (kind, count) in LISTS.items():
         path = folder / f"{name}.txt"
         _write_list(path, kind, count // scale, getattr(listed, kind))
         today = datetime.now(UTC).date().isoformat()
         begin = time.perf_counter()
-        _release(
+        release(
             *("lists", "import", str(path), "--name", name, "--vintage", today, "--authority", "Example Authority", "--type", kind),
             *("--store", str(folder / "lists"), "--replace"),
         )
@@ -105,7 +105,8 @@ def start(folder: Path, listed: Listed, scale: int = 1) -> Project:
     return Project(folder, imports)
 
 
-def _release(*arguments: str) -> None:
+def release(*arguments: str) -> None:
+    """Run a command of the product, which must end well."""
     subprocess.run([sys.executable, "-m", "release", "--format", "quiet", *arguments], check=True)
 
 

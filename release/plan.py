@@ -187,11 +187,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class BuildSpec:
-    """How the data files are cut, and what one picture may cost."""
+    """How the data files are cut, and what one picture may cost; `by_size`: the plan names no `row_group_rows`, so the build settles them."""
 
     row_group_rows: int
     shard_rows: int
     limits: Limits
+    by_size: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +222,7 @@ class Plan:
             "release": {"name": self.name, "version": self.version, "license": self.license},
             "source": source,
             "columns": columns | {"declared": dict(self.columns.declared)},
-            "rowGroupRows": self.build.row_group_rows,
+            "rowGroupRows": None if self.build.by_size else self.build.row_group_rows,
             "shardRows": self.build.shard_rows,
             "limits": asdict(self.build.limits),
             "steps": [step.canonical() for step in self.steps],
@@ -233,6 +234,10 @@ class Plan:
     def digest(self) -> str:
         """The SHA-256 of the canonical form, in hex."""
         return sha256(canonical.encode(self.canonical())).hexdigest()
+
+    def settled(self, row_group_rows: int) -> Plan:
+        """Return the plan with these rows of a row group, where it names none itself; its canonical form stays."""
+        return replace(self, build=replace(self.build, row_group_rows=row_group_rows)) if self.build.by_size else self
 
 
 def load(path: Path, kinds: Mapping[str, StepKind]) -> Plan:
@@ -408,6 +413,7 @@ def _build(build: Section, limits: Section, *, links: bool) -> BuildSpec:
             seconds=limits.integer("seconds", Range(1, 3600), Limits().seconds),
             memory=limits.integer("memory", Range(64 << 20, 64 << 30), Limits().memory),
         ),
+        by_size=not links and not build.has("row_group_rows"),
     )
     if spec.row_group_rows & (spec.row_group_rows - 1):
         build.fault("row_group_rows", "a power of two", str(spec.row_group_rows))

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from release import store
 from release.account import Tally, add_up
+from release.build.groups import by_size
 from release.lists import ListStore
 from release.plan import Plan
 from release.receipt import Receipt
@@ -85,7 +86,7 @@ def explain(plan: Plan, today: date, shards: int, tick: Tick) -> Explained:
     work = Path(tempfile.mkdtemp(prefix="release-explain-"))
     try:
         digests = {used.name: used.digest for step in steps for used in step.lists}
-        job = Job(plan, source, work / "work", secrets.token_bytes(32), "0" * 64, digests)
+        job = Job(plan.settled(by_size(source)), source, work / "work", secrets.token_bytes(32), "0" * 64, digests)
         store.make_private_folder(job.work)
         started = time.monotonic()
         with Screening(job) as screening:

@@ -17,6 +17,7 @@ from audit_logs.statement import ListUse
 from audit_logs.trust import Trust
 from release import lineage, signers
 from release.build.caps import check_overrides
+from release.build.groups import of_line
 from release.build.line import Line, check_version, open_line
 from release.build.places import check_places
 from release.errors import BuildError, StepError
@@ -106,6 +107,7 @@ def prepare(request: Request, now: datetime) -> Prepared:
     for step in steps:
         if isinstance(step, Looks):
             step.check(source.schema)
+    plan = plan.settled(of_line(line, source))
     return Prepared(plan, trust, trust_bytes, institution, log, source, steps, line, request.overrides, _lineage(plan, steps, line))
 
 
@@ -179,6 +181,7 @@ def context(prepared: Prepared, row_key: bytes) -> str:
     """Return the digest of all that a shard is a function of: a receipt counts only under the same one."""
     parts = {
         "code": this_tool().code_digest,
+        "groups": prepared.plan.build.row_group_rows,
         "key": hashlib.sha256(row_key).hexdigest(),
         "lists": prepared.list_digests,
         "plan": prepared.plan.digest,

@@ -138,6 +138,10 @@ class Source(Protocol):
     def pin(self) -> SourcePin:
         """What the manifest says of the source; `root` and `parent` are left for the build to fill in."""
 
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of the files that rows are read from."""
+
     def read(self, unit: Unit, *, batch_bytes: int) -> Iterator[SourceBatch]:
         """Yield a unit's rows in order, about `batch_bytes` of values at a time and at least one row.
 

@@ -65,6 +65,7 @@ class ImageFolder:
         units: see `Source`.
         file_bytes: a larger file is not read.
         pinned: the metadata file.
+        stored_bytes: of all images.
     """
 
     root: Path
@@ -75,6 +76,7 @@ class ImageFolder:
     units: tuple[Unit, ...]
     file_bytes: int
     pinned: FileEntry | None
+    stored_bytes: int
 
     @property
     def kind(self) -> str:
@@ -188,7 +190,8 @@ def open_folder(path: Path, request: Request) -> ImageFolder:
         raise SourceError("the metadata file has a column with the name of the image column", where=listing.metadata[0], found=image.name)
     captions = _caption_column(listing, metadata, request)
     units = tuple(_units(listing, files, metadata, request.shard_rows))
-    source = ImageFolder(path, pa.array(order, pa.string()), metadata, captions, image, units, request.file_bytes, pinned)
+    stored = sum(size for size, _ in listing.images.values())
+    source = ImageFolder(path, pa.array(order, pa.string()), metadata, captions, image, units, request.file_bytes, pinned, stored)
     check_columns(source.schema, {}, request.columns, str(path))
     return source
 

@@ -184,6 +184,11 @@ class ParquetSource:
             file_bytes=self.file_bytes,
         )
 
+    @property
+    def stored_bytes(self) -> int:
+        """Return the bytes of the Parquet files, without those of pictures that rows name as files."""
+        return sum(file.bytes for file in self.pinned)
+
     def locator(self, unit: Unit, position: int) -> str:
         """Return file and row number of a row."""
         for span in _spans(unit):

@@ -290,3 +290,12 @@ def test_the_gaps_of_a_card_are_told(tmp_path: Path) -> None:
         "card.language",
     ]
     assert gaps(CardSpec(contact="a", withdrawal="b"), None) == ()
+
+
+def test_row_groups_that_the_build_settles_are_no_part_of_the_digest(tmp_path: Path) -> None:
+    """A plan without `row_group_rows` has one digest whatever its source turns out to need; one that names them keeps them."""
+    plan, named = read(tmp_path, GOOD), read(tmp_path, GOOD + "[build]\nrow_group_rows = 128\n")
+    settled = plan.settled(512)
+    assert (settled.build.row_group_rows, settled.digest, plan.canonical()["rowGroupRows"]) == (512, plan.digest, None)
+    assert (named.settled(512), named.canonical()["rowGroupRows"]) == (named, 128)
+    assert plan.digest != named.digest

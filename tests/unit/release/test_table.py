@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 import subprocess
 import sys
 import textwrap
@@ -96,6 +97,17 @@ def test_images_are_plain_and_uncompressed_and_have_an_offset_index(tmp_path: Pa
         assert column.has_offset_index, name
     data = (tmp_path / "a.parquet").read_bytes()
     assert hashlib.shake_128(b"0").digest(2_000) in data
+
+
+def test_the_pictures_of_a_row_group_lie_in_one_piece(tmp_path: Path) -> None:
+    """A page header between them would lie elsewhere in the next version, and cost whoever stores both by their content."""
+    pictures = [hashlib.shake_128(bytes([number])).digest(40_000) for number in range(128)]
+    schema = pa.schema([("image", pa.binary()), ("caption", pa.string())])
+    whole = pa.record_batch([pictures, ["a caption"] * 128], schema=schema)
+    writer = table.ShardWriter(tmp_path / "a.parquet", schema, 128, {})
+    writer.append(whole)
+    writer.close()
+    assert b"".join(struct.pack("<I", len(data)) + data for data in pictures) in (tmp_path / "a.parquet").read_bytes()
 
 
 def test_stock_readers_read_our_files(tmp_path: Path) -> None:
