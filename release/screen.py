@@ -30,7 +30,7 @@ from release import receipt, store
 from release.account import Judgement, Tally, add_up, judge
 from release.canary import canary_batch
 from release.errors import ScreeningError
-from release.fingerprint import CONVENTIONS, Fingerprinter, Fingerprints, Stored
+from release.fingerprint import CONVENTIONS, Fingerprinter, Fingerprints, Pictures, Stored, Viewer
 from release.ledger import Ledger, NoteTables, fingerprint_arrays
 from release.lists import ListStore
 from release.lists.urls import host
@@ -109,10 +109,12 @@ class Screening:
         self._conventions = conventions_of(self.steps)
         self._fingerprinter = Fingerprinter(plan.build.limits, self._conventions or CONVENTIONS[:1], perceptual=perceptual)
         self._fingerprinter.__enter__()
+        self._viewer = Viewer(plan.build.limits)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Stop the decoder."""
+        """Stop the decoders."""
+        self._viewer.__exit__(kind, error, trace)
         self._fingerprinter.__exit__(kind, error, trace)
 
     def run(self, unit: Unit, tick: Tick) -> Receipt:
@@ -154,7 +156,8 @@ class Screening:
 
     def _rows(self, batch: SourceBatch) -> Rows:
         images = image_bytes(batch.batch, self._columns.image)
-        return Rows(n=batch.batch.num_rows, batch=batch.batch, fingerprints=self._fingerprinter.run(images), problems=batch.problems)
+        prints = self._fingerprinter.run(images)
+        return Rows(batch.batch.num_rows, batch.batch, prints, batch.problems, Pictures(self._viewer, images))
 
     def _batch(self, batch: SourceBatch, output: _Output, tick: Tick) -> tuple[Tally, ...]:
         rows = self._rows(batch)

@@ -135,6 +135,14 @@ class Section:
             return "0"
         return decimal_text(Decimal(str(value)))
 
+    def numbers(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        """Return a list of as many numbers as the default has, as decimal texts in their one form."""
+        value = self.table[key] if self.has(key) else list(default)
+        if not isinstance(value, list) or len(value) != len(default):
+            self.fault(key, f"a list of {len(default)} numbers", f"a list of {len(value)}" if isinstance(value, list) else shown(value))
+            return default
+        return tuple(Section({key: item}, self.where, self.faults).number(key) for item in value)
+
     def texts(self, key: str, default: Sequence[str], pattern: Pattern = ANY_TEXT) -> tuple[str, ...]:
         """Return a list of distinct texts of the given form, at least one, in the order of the plan."""
         value = self.table[key] if self.has(key) else list(default)

@@ -21,7 +21,8 @@ This page is made by `scripts/make_step_docs.py` from the steps' own files.
 A step takes rows and their fingerprints and gives each row one verdict: kept, removed, or unscreenable with a
 reason. It is fail-closed: a row that lacks what the step needs is unscreenable, and an unscreenable row is not published. A hit counts as
 removed even where the row is damaged. Before each shard, every step with lists must find its own canaries; one miss stops the build.
-A step that judges without lists has no canary; it checks its columns first.
+A step that judges without lists has no canary; it checks its columns first, and one that scores pictures is shown the self-test's picture twice
+and has to say the same of it both times.
 
 Each `[[step]]` of a plan has a `name`, a `kind`, and `lists` where the kind takes them; it may have a `cap` and `list_caps` (below), and it has the keys of its kind.
 """
@@ -92,7 +93,7 @@ that it needs, `parse` for its keys of a `[[step]]` table, and `build` for a ste
 has the protocols, and the shape of a second pass over all shards (`Gathers`); such a step comes last in a plan, or before others like it.
 
 A package adds a classifier, which is less, by an entry point in the group `release.classifiers`; [examples/remote-classifier](examples/remote-classifier/README.md)
-is a whole one that asks a service.
+is a whole one that asks a service, [examples/picture-classifier](examples/picture-classifier/README.md) one that looks at pictures.
 """
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import struct
 import tomllib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from release.errors import Fault
-from release.fingerprint import Fingerprints
+from release.fingerprint import Fingerprints, Pictures, Viewer
 from release.plan import Columns, Plan, StepPlan, load
 from release.steps import Rows, Step, kinds
 
-EXAMPLE = Path(__file__).resolve().parents[1] / "docs" / "examples" / "remote-classifier"
+EXAMPLES = Path(__file__).resolve().parents[1] / "docs" / "examples"
 HEAD = '[release]\nname = "a/b"\nversion = "1.0.0"\nlicense = "x"\n[source]\npath = "source"\n[[step]]\nname = "one"\n'
 
 
@@ -25,10 +26,10 @@ def read(folder: Path, step: str) -> Plan:
     return load(folder / "plan.toml", kinds())
 
 
-def opened(folder: Path, step: str) -> Step:
-    """Return the step of a plan of one step, without lists."""
+def opened(folder: Path, step: str, image: str | None = None) -> Step:
+    """Return the step of a plan of one step, without lists; `image` is the column of images."""
     (planned,) = read(folder, step).steps
-    return kinds()[planned.kind].build(planned, (), Columns(None, None, None, {}))
+    return kinds()[planned.kind].build(planned, (), Columns(image, None, None, {}))
 
 
 def again(kind: str, parameters: dict[str, object]) -> tuple[StepPlan, list[Fault]]:
@@ -53,17 +54,24 @@ def rows_of(**columns: pa.Array | Sequence[object]) -> Rows:
     return Rows(n=n, batch=batch, fingerprints=prints, problems={})
 
 
-def install_example(folder: Path) -> None:
-    """Lay the example package out as an installed one: what its pyproject.toml says of itself, and a path to its module."""
-    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
-    info = folder / f"remote_classifier-{project['version']}.dist-info"
+def shown(images: Sequence[bytes | None], viewer: Viewer) -> Rows:
+    """Return rows with these pictures and nothing else."""
+    rows = rows_of(image=pa.array(images, pa.binary()))
+    return replace(rows, pictures=Pictures(viewer, images))
+
+
+def install_example(folder: Path, example: str = "remote-classifier") -> None:
+    """Lay an example package out as an installed one: what its pyproject.toml says of itself, and a path to its module."""
+    project = tomllib.loads((EXAMPLES / example / "pyproject.toml").read_text())["project"]
+    module = example.replace("-", "_")
+    info = folder / f"{module}-{project['version']}.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
     lines = [
         f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in named.items()) for group, named in project["entry-points"].items()
     ]
     (info / "entry_points.txt").write_text("\n".join(lines))
-    (folder / "remote_classifier.py").write_text((EXAMPLE / "remote_classifier.py").read_text())
+    (folder / f"{module}.py").write_text((EXAMPLES / example / f"{module}.py").read_text())
 
 
 def linear_model(weights: np.ndarray, rows: object = "rows", inputs: int = 1, kind: int = 1) -> bytes:
@@ -78,6 +86,34 @@ def linear_model(weights: np.ndarray, rows: object = "rows", inputs: int = 1, ki
     given = b"".join(_bytes(11, _value(name, [rows, length], kind)) for name in ["x", "other"][:inputs])
     graph = _bytes(1, node) + _bytes(2, b"g") + _bytes(5, tensor) + given + _bytes(12, _value("y", [rows, outputs], kind))
     return _varint(1, 8) + _bytes(7, graph) + _bytes(8, _bytes(1, b"") + _varint(2, 13))
+
+
+def picture_model(shape: Sequence[object], kind: int = 1, *, after: Sequence[str] = (), mean: bool = True) -> bytes:
+    """Return an ONNX model of pictures whose numbers are the means of each colour, (rows, 3), as one writes it by hand.
+
+    `shape` is that of its input, names for what is not fixed; `kind` its type of number, 1 = float32, 2 = uint8; the operators of `after`
+    are applied to the means, one after the other; without `mean` it gives the pictures back.
+    """
+    axes = [2, 3] if shape[1] == 3 else [1, 2]
+    nodes = [("Cast", _attribute("to", 2, _varint(3, 1)))]
+    if mean:
+        nodes.append(
+            ("ReduceMean", _attribute("axes", 7, b"".join(_varint(8, axis) for axis in axes)) + _attribute("keepdims", 2, _varint(3, 0)))
+        )
+    nodes += [(name, b"") for name in after]
+    names = ["x", *(f"n{number}" for number in range(1, len(nodes))), "y"]
+    graph = b"".join(
+        _bytes(1, _bytes(1, names[at].encode()) + _bytes(2, names[at + 1].encode()) + _bytes(4, name.encode()) + attributes)
+        for at, (name, attributes) in enumerate(nodes)
+    )
+    given = [shape[0], 3] if mean else list(shape)
+    graph += _bytes(2, b"g") + _bytes(11, _value("x", shape, kind)) + _bytes(12, _value("y", given, 1))
+    return _varint(1, 8) + _bytes(7, graph) + _bytes(8, _bytes(1, b"") + _varint(2, 13))
+
+
+def _attribute(name: str, kind: int, value: bytes) -> bytes:
+    """Return an attribute of a node: `kind` is 2 for a number, 7 for several."""
+    return _bytes(5, _bytes(1, name.encode()) + value + _varint(20, kind))
 
 
 def _value(name: str, shape: Sequence[object], kind: int) -> bytes:

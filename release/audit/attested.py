@@ -32,8 +32,10 @@ class Looked:
 def looked_at(step: FilterStep) -> Looked:
     """Return what a step of its kind and parameters looks at; of a kind that this program does not know, what is attested."""
     match _parsed(step):
-        case Digests(on="declared") | Links() | PhotoDna() | Score() | Sides() | Captions() | Cells():
+        case Digests(on="declared") | Links() | PhotoDna() | Captions() | Cells():
             return Looked("declared")
+        case Score() | Sides() as scored:
+            return Looked(scored.covers)
         case Digests():
             return Looked("stored")
         case Pixels(conventions=conventions):

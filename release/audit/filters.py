@@ -2,25 +2,26 @@
 
 A step that lets a published row through twice is no proof that it took what it had to; one that would take a published row
 was not applied as attested. Steps that judge by rows which are gone are done again on the fingerprints that tier matches seals.
-What a step needs and is not here (a plug-in, a model, a key, vectors) leaves its part open, and the claim says so.
+What a step needs and is not here (a plug-in, a model, a key, vectors, the versions that decoded and judged pictures) leaves its part open,
+and the claim says so.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
-import pyarrow as pa
 
 from audit_logs.statement import Claim, FilterStep
 from release.audit import claims
 from release.audit.candidate import Examined
+from release.audit.fingerprints import UNABLE
 from release.audit.neighbourhood import Neighbourhood, neighbourhood
 from release.errors import Fault, StepError
 from release.evidence import OpenedTier
-from release.fingerprint import Fingerprints
 from release.plan import StepPlan
-from release.steps import KEPT, Gathers, Looks, Rows, Step, kinds
+from release.steps import KEPT, Gathers, Looks, Rounds, Rows, Step, kinds
 from release.steps.neighbours import Neighbours
 
 
@@ -33,22 +34,25 @@ class Filters:
         open_steps: the others, and why they cannot.
         sealed: the steps that were done again on sealed fingerprints, by their order, and what came of it.
         taken: for each step, how many published rows it would take.
+        unable: for each step, how many of which it cannot tell because of this machine's limits.
         rows: how many rows there were.
     """
 
     steps: dict[int, Step]
     open_steps: dict[int, str]
     sealed: dict[int, Neighbourhood] = field(default_factory=dict)
-    taken: dict[int, int] = field(default_factory=dict)
+    taken: Counter[int] = field(default_factory=Counter)
+    unable: Counter[int] = field(default_factory=Counter)
     rows: int = 0
 
-    def take(self, batch: pa.RecordBatch, prints: Fingerprints) -> None:
+    def take(self, rows: Rows) -> None:
         """Screen the next rows."""
-        rows = Rows(n=batch.num_rows, batch=batch, fingerprints=prints, problems={})
         self.rows += rows.n
         for order, step in self.steps.items():
             verdicts = step.screen(rows, np.ones(rows.n, np.bool_))
-            self.taken[order] = self.taken.get(order, 0) + int((verdicts.status != KEPT).sum())
+            unable = np.array([reason in UNABLE for reason in verdicts.reason], np.bool_)
+            self.taken[order] += int(((verdicts.status != KEPT) & ~unable).sum())
+            self.unable[order] += int(unable.sum())
 
     def claim(self) -> Claim:
         """Return the claim, after the last row."""
@@ -56,6 +60,8 @@ class Filters:
         faults += [f"step {order} {fault}" for order, found in self.sealed.items() for fault in found.faults]
         if faults:
             return claims.refuted(claims.FILTERS, "; ".join(faults))
+        if unable := max(self.unable.values(), default=0):
+            return claims.skipped(claims.FILTERS, f"{unable} rows could not be decoded within this machine's limits")
         done = f"steps {', '.join(map(str, self.steps))} keep all {self.rows} published rows; " if self.steps else ""
         done += "".join(f"step {order}: {found.done}; " for order, found in self.sealed.items())
         left = "; ".join(f"step {order}: {why}" for order, why in self.open_steps.items())
@@ -115,6 +121,8 @@ def _again(step: FilterStep, case: Examined) -> Step:
     if faults:
         raise StepError("its parameters are not those of its kind")
     made = factory.build(StepPlan(step.step.name, factory.kind, (), parameters), (), case.columns)
+    if isinstance(made, Rounds) and made.decoder != step.decoder:
+        raise StepError("its pictures were decoded or judged by other versions than those here")
     if isinstance(made, Looks):
         made.check(case.schema)
-    return made
+    return made.lenient() if isinstance(made, Rounds) else made

@@ -39,7 +39,7 @@ class Comparison:
         self.conventions = tuple(convention for convention in CONVENTIONS if convention in used)
         schema = kept_schema(self.conventions, _LINKS if self._url else ())
         self._rows = _Rows(batches(kept, "kept", schema), schema)
-        self._bits = 0 if all(step.decoder in ("", DECODER) for step in case.steps) else OTHER_DECODER_BITS
+        self._bits = 0 if all(step.decoder in ("", DECODER) for step in case.steps if step.conventions) else OTHER_DECODER_BITS
         self._pixels = any(one.covers == "pixels" for one in looked)
         self._wrong = self._unable = self._count = 0
         self._low = LowQuality(case.steps)

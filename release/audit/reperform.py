@@ -13,10 +13,11 @@ from release.audit.candidate import Examined
 from release.audit.filters import Filters
 from release.audit.fingerprints import Comparison
 from release.audit.matching import Matching
-from release.fingerprint import CONVENTIONS, Fingerprinter
+from release.fingerprint import CONVENTIONS, Fingerprinter, Pictures, Viewer
 from release.plan import Limits
 from release.rows import row_digests, tree_root
 from release.screen import image_bytes, known_digests
+from release.steps import Rows
 
 # What a build could decode under usual limits can be decoded here; what cannot is told as not compared and not matched.
 LIMITS = Limits(pixels=1_000_000_000, frames=10_000, bytes=1 << 30, seconds=120, memory=2 << 30)
@@ -39,20 +40,28 @@ class Reperformance:
             ScreeningError: the decoder cannot be started.
             StepError: a step of the matching missed its own canary.
         """
-        needed = set(self.comparison.conventions if self.comparison else ()) | set(self.matching.conventions if self.matching else ())
-        conventions = tuple(convention for convention in CONVENTIONS if convention in needed)
-        with Fingerprinter(LIMITS, conventions or CONVENTIONS[:1], perceptual=bool(conventions)) as fingerprinter:
+        conventions = self._conventions()
+        prints_of = Fingerprinter(LIMITS, conventions or CONVENTIONS[:1], perceptual=bool(conventions))
+        with prints_of as fingerprinter, Viewer(LIMITS) as viewer:
             if self.matching is not None:
                 self.matching.self_test(fingerprinter)
             for batch, root in self._groups():
-                prints = fingerprinter.run(image_bytes(batch, self.case.columns.image))
+                images = image_bytes(batch, self.case.columns.image)
+                prints = fingerprinter.run(images)
                 digests = row_digests(batch, known_digests(prints, batch.schema, self.case.columns.image))
                 if tree_root(digests).hex() != root:
                     raise VerificationError("the data changed while it was audited", where=str(self.case.folder), code="row-root")
-                for one in (self.matching, self.filters, self.comparison):
+                for one in (self.matching, self.comparison):
                     if one is not None:
                         one.take(batch, prints)
+                if self.filters is not None:
+                    self.filters.take(Rows(batch.num_rows, batch, prints, {}, Pictures(viewer, images)))
                 tick(batch.num_rows)
+
+    def _conventions(self) -> tuple[str, ...]:
+        """Return the resize conventions that are needed, in their fixed order."""
+        needed = {convention for one in (self.comparison, self.matching) if one is not None for convention in one.conventions}
+        return tuple(convention for convention in CONVENTIONS if convention in needed)
 
     def _groups(self) -> Iterator[tuple[pa.RecordBatch, str]]:
         for shard in self.case.manifest.shards:

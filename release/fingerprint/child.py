@@ -1,4 +1,4 @@
-"""The decoder process: decodes and hashes untrusted pictures, apart from every key, list and open file of the build.
+"""The decoder process: decodes untrusted pictures, apart from every key, list and open file of the build, and hashes or fits them.
 
 It works picture by picture, says in shared memory which one it has begun, and answers many at a time. A picture that takes too long ends the process by its own alarm, so that it also ends when
 nobody is left to end it; one that needs too much memory is refused; whatever else goes wrong costs this process and one row.
@@ -15,15 +15,11 @@ import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
-import numpy as np
 from PIL import AvifImagePlugin, Image
 
-from release.fingerprint import pdq
-from release.fingerprint.columns import NEAREST
-from release.fingerprint.compiled import forbid_compilation
-from release.fingerprint.decode import Picture, Room
+from release.fingerprint.fit import Fit
 from release.fingerprint.wire import COUNT, PAGE, PLACE, PROGRESS, READY, Outcome
 
 ANSWER_BYTES = 1 << 15
@@ -32,7 +28,7 @@ ANSWER_BYTES = 1 << 15
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What the parent asked for at start: the limits of one picture, the conventions, descriptors of the shared memory.
+    """What the parent asked for at start: the limits of one picture, conventions or a fit, descriptors of the shared memory.
 
     Attributes:
         window: bytes of the shared pictures that are mapped.
@@ -44,14 +40,20 @@ class Job:
     seconds: float
     memory: int
     conventions: tuple[str, ...]
+    fit: Fit | None
     shared: int
     window: int
     progress: int
 
-    @property
-    def colour(self) -> bool:
-        """Return whether JPEG has to be decoded in colour: `nearest-512` promises the bits of the C++ reference."""
-        return NEAREST in self.conventions
+
+class Answering(Protocol):
+    """What is made of each picture."""
+
+    def warm_up(self) -> None:
+        """Get ready, before the limits apply."""
+
+    def outcome(self, data: memoryview) -> Outcome:
+        """Return the answer on one picture."""
 
 
 def main() -> None:
@@ -59,12 +61,12 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     fields = json.loads(sys.argv[1])
-    job = Job(**{**fields, "conventions": tuple(fields["conventions"])})
+    fit = Fit(**fields["fit"]) if fields["fit"] else None
+    job = Job(**{**fields, "conventions": tuple(fields["conventions"]), "fit": fit})
     Image.MAX_IMAGE_PIXELS = None  # our own limit is checked, on every frame
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # threads would take address space by the core
     warnings.simplefilter("ignore")
-    decoder = _Decoder(job)
-    decoder.warm_up()
+    decoder = _Decoder(job, answering(job))
     _confine(job)
     _answer(READY)
     decoder.serve(sys.stdin.buffer)
@@ -82,22 +84,26 @@ def _confine(job: Job) -> None:
     os.close(silence)
 
 
+def answering(job: Job) -> Answering:
+    """Return what makes the answers; only the one that is asked for is loaded."""
+    if job.fit is not None:
+        from release.fingerprint.showing import Showing
+
+        return Showing(job, job.fit)
+    from release.fingerprint.hashing import Hashing
+
+    return Hashing(job, job.conventions)
+
+
 class _Decoder:
     """The process's own state: memory that is mapped and room that is kept before the limits apply."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, answers: Answering) -> None:
         self._job = job
         self._shared = memoryview(mmap.mmap(job.shared, job.window, prot=mmap.PROT_READ))
         self._progress = mmap.mmap(job.progress, PAGE)
-        self._hasher = pdq.Hasher(job.conventions)
-        self._room = Room(colour=job.colour)
-
-    def warm_up(self) -> None:
-        """Load every decoder and compile every kernel, so that no picture pays for it with its time or memory."""
-        Image.init()
-        for pixels in (np.zeros((600, 600), np.uint8), np.zeros((600, 600, 3), np.uint8), np.zeros((600, 600), np.uint32)):
-            self._hasher.hash(pixels)  # all coefficients tie, so that the reference's way is compiled, too
-        forbid_compilation()
+        self._answers = answers
+        answers.warm_up()
 
     def serve(self, requests: BinaryIO) -> None:
         """Answer requests until there are none."""
@@ -108,31 +114,11 @@ class _Decoder:
             for number, (offset, size) in enumerate(PLACE.iter_unpack(places), 1):
                 PROGRESS.pack_into(self._progress, 0, number)
                 signal.setitimer(signal.ITIMER_REAL, self._job.seconds)
-                answers += self._outcome(self._shared[offset : offset + size]).pack()
+                answers += self._answers.outcome(self._shared[offset : offset + size]).pack()
                 if len(answers) >= ANSWER_BYTES or number == count:
                     signal.setitimer(signal.ITIMER_REAL, 0)
                     _answer(answers)
                     answers.clear()
-
-    def _outcome(self, data: memoryview) -> Outcome:
-        """Return the hashes of one picture, or the reason why there are none."""
-        codes: list[pdq.Forms] = []
-        quality: list[pdq.Qualities] = []
-        try:
-            picture = Picture(data, self._job, self._room)
-            for view in picture.views():
-                code, value = self._hasher.hash(view.pixels, exact=view.exact)
-                codes.append(code)
-                if view.counts:
-                    quality.append(value)
-            reason = picture.reason
-        except MemoryError:
-            reason = "memory"
-        if not codes:
-            return Outcome(reason, 0, (-1,) * len(self._job.conventions))
-        packed = codes[0] if len(codes) == 1 else np.stack(codes, axis=1)
-        lowest = quality[0] if len(quality) == 1 else np.min(quality, axis=0)
-        return Outcome(reason, len(codes), tuple(lowest.tolist()), packed.tobytes())
 
 
 def _answer(data: bytes | bytearray) -> None:

@@ -10,13 +10,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import IO
 
 from release.errors import ScreeningError
 from release.fingerprint.columns import Limits, Stored
-from release.fingerprint.wire import COUNT, PAGE, PLACE, PROGRESS, READY, Inbox, Outcome
+from release.fingerprint.fit import Fit
+from release.fingerprint.wire import CODE_BYTES, COUNT, PAGE, PLACE, PROGRESS, READY, Inbox, Outcome
 
 START_SECONDS = 300.0
 """How long a first start may take; it compiles."""
@@ -34,12 +36,29 @@ _PIPE_BYTES = 1 << 16
 _PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "NUMBA_CACHE_DIR", "NUMBA_CPU_NAME", "VIRTUAL_ENV")
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a decoder process makes of each picture: hashes under these conventions, or the pixels of a fit."""
+
+    conventions: tuple[str, ...] = ()
+    fit: Fit | None = None
+
+    def inbox(self) -> Inbox:
+        """Return an empty inbox for its answers."""
+        frame_bytes = len(self.conventions) * CODE_BYTES if self.fit is None else self.fit.frame_bytes
+        return Inbox(len(self.conventions), frame_bytes)
+
+    def told(self) -> dict[str, object]:
+        """Return it as JSON values."""
+        return {"conventions": self.conventions, "fit": None if self.fit is None else asdict(self.fit)}
+
+
 class Decoder:
     """One decoder process and the shared memory through which it gets its pictures."""
 
-    def __init__(self, limits: Limits, conventions: tuple[str, ...]) -> None:
+    def __init__(self, limits: Limits, task: Task) -> None:
         self._limits = limits
-        self._conventions = conventions
+        self._task = task
         self._deaths = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._shared, self._progress = _shared_memory("pictures"), _shared_memory("progress")
@@ -47,7 +66,7 @@ class Decoder:
         self._heavy = False  # a picture of unusual weight lies in the shared memory
         os.ftruncate(self._shared, self._window)
         os.ftruncate(self._progress, PAGE)
-        self._inbox = Inbox(len(conventions))
+        self._inbox = task.inbox()
 
     def start(self) -> None:
         """Start the process and wait until it has compiled and warmed up.
@@ -71,7 +90,7 @@ class Decoder:
         finally:
             os.close(pictures)
         self._process = process
-        self._inbox = Inbox(len(self._conventions))
+        self._inbox = self._task.inbox()
         if _read(_pipe(process.stdout), len(READY), START_SECONDS) != READY:
             process.kill()
             said = _pipe(process.stderr).read().decode(errors="replace").strip().splitlines()
@@ -97,7 +116,7 @@ class Decoder:
             os.close(self._progress)
             self._shared = self._progress = -1
 
-    def hash(self, pictures: Sequence[Stored], meanwhile: Callable[[], None]) -> list[Outcome]:
+    def ask(self, pictures: Sequence[Stored], meanwhile: Callable[[], None]) -> list[Outcome]:
         """Return one outcome for each picture; `meanwhile` runs in this process while the other one decodes.
 
         A process that dies names the picture that it had begun; those whose answers died with it are asked for again.
@@ -133,7 +152,7 @@ class Decoder:
         names = ("pixels", "frames", "bytes", "seconds", "memory")
         limits = {name: getattr(self._limits, name) for name in names}
         memory = {"shared": pictures, "window": self._window, "progress": self._progress}
-        return json.dumps({**limits, **memory, "conventions": self._conventions})
+        return json.dumps({**limits, **memory, **self._task.told()})
 
     def _share(self, pictures: Sequence[Stored]) -> list[tuple[int, int]]:
         """Put the pictures into the shared memory, one after the other, and return where each one lies."""
@@ -212,7 +231,7 @@ class Decoder:
                 next_step="check the limits of the plan and the installation",
                 code="decoder-dies",
             )
-        return Outcome("timeout" if status == -signal.SIGALRM else "crashed", 0, (-1,) * len(self._conventions))
+        return Outcome("timeout" if status == -signal.SIGALRM else "crashed", 0, (-1,) * len(self._task.conventions))
 
     @property
     def _running(self) -> subprocess.Popen[bytes]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from release.errors import ScreeningError
 from release.fingerprint.columns import CONVENTIONS, Fingerprints, Limits, Stored
-from release.fingerprint.decoder import Decoder
+from release.fingerprint.decoder import Decoder, Task
 from release.fingerprint.wire import CODE_BYTES, Outcome
 
 DECODER = f"simplejpeg {version('simplejpeg')}, pillow {version('pillow')}, pdq-kernel 2"
@@ -39,7 +39,7 @@ class Fingerprinter:
             raise ScreeningError("a resize convention is unknown", expected=", ".join(CONVENTIONS), found=", ".join(unknown))
         self._limits = limits
         self._conventions = tuple(conventions) if perceptual else ()
-        self._decoder = Decoder(limits, self._conventions) if perceptual else None
+        self._decoder = Decoder(limits, Task(self._conventions)) if perceptual else None
 
     def __enter__(self) -> Self:
         """Start the decoder process.
@@ -71,7 +71,7 @@ class Fingerprinter:
                 continue
             wanted = [row for row in rows if not made.reason[row]]
             pictures = [picture for row in wanted if (picture := images[row]) is not None]
-            for row, outcome in zip(wanted, self._decoder.hash(pictures, partial(made.digest, rows)), strict=True):
+            for row, outcome in zip(wanted, self._decoder.ask(pictures, partial(made.digest, rows)), strict=True):
                 made.take(row, outcome)
         return made.fingerprints(self._conventions)
 

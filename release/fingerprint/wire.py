@@ -2,7 +2,8 @@
 
 request    u64 count, then for each picture u64 offset and u64 size in the shared pictures
 answer     for each picture, in order: u8 reason (index in `REASONS`), u32 frames m, for each convention i32 quality,
-           then the hashes, (conventions, m, 8, 32) bytes; several answers may come together
+           then the hashes, (conventions, m, 8, 32) bytes; several answers may come together. A process that fits pictures has no
+           convention, and answers with their pixels, (m, height, width, 3) bytes, in the place of hashes
 progress   u64 in shared memory: how many pictures of the request were begun, so that a process that dies names its picture
 READY      once after start, before the first request
 """
@@ -28,7 +29,7 @@ _QUALITY = struct.Struct("<i")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one picture: `codes` are (conventions, frames, 8, 32) bytes; quality by convention, -1 where there is none."""
+    """What became of one picture: `codes` are (conventions, frames, 8, 32) bytes, or pixels; quality by convention, -1 where there is none."""
 
     reason: str
     frames: int = 0
@@ -44,8 +45,8 @@ class Outcome:
 class Inbox:
     """Answers as they arrive, in parts of any size."""
 
-    def __init__(self, conventions: int) -> None:
-        self._conventions = conventions
+    def __init__(self, conventions: int, frame_bytes: int) -> None:
+        self._frame_bytes = frame_bytes
         self._quality = struct.Struct(f"<{conventions}i")
         self._data = bytearray()
 
@@ -67,4 +68,4 @@ class Inbox:
         if start > len(self._data):
             return start
         _, frames = _HEAD.unpack_from(self._data, at)
-        return int(start + frames * self._conventions * CODE_BYTES)
+        return int(start + frames * self._frame_bytes)

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from audit_logs.statement import SelfTest
 from release.errors import StepError
-from release.fingerprint import Fingerprints
+from release.fingerprint import Fingerprints, Pictures
 from release.lineage import Digests, Lineage
 from release.lists import StoredList
 from release.plan import Columns, StepKind, StepParameters, StepPlan
@@ -41,12 +41,14 @@ class Rows:
         batch: their columns, in the source's schema.
         fingerprints: what is known of their images.
         problems: rows that the source could not deliver whole -> reason; they are unscreenable whatever a step says.
+        pictures: who shows their pictures to a step that has to see pixels; None where there is nobody.
     """
 
     n: int
     batch: pa.RecordBatch
     fingerprints: Fingerprints
     problems: Mapping[int, str]
+    pictures: Pictures | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,14 @@ class Looks(Protocol):
         Raises:
             StepError: one is not there, or of a type that it cannot use.
         """
+
+
+@runtime_checkable
+class Rounds(Protocol):
+    """A step over numbers that another machine may round otherwise, so that who does it again has to allow for that."""
+
+    def lenient(self) -> Step:
+        """Return the step with so much more patience for a row as rounding may come to."""
 
 
 @runtime_checkable

@@ -1,8 +1,8 @@
-"""ONNX models over a column of vectors, such as a head on embeddings that came with the source. Needs the extra `[onnx]`.
+"""ONNX models: over pictures, or over a column of vectors, such as a head on embeddings that came with the source. Extra `[onnx]`.
 
-The model's file is named by its SHA-256, so another one is refused, and read into memory whole, so it can reach no other file. It takes one
-input of single-precision vectors, (rows, length), and one number of its output for each row is the score. It runs on one thread
-of each worker. Models over pixels are not run: pictures are decoded in a process that holds no model.
+The model's file is named by its SHA-256, so another one is refused, and read into memory whole, so it can reach no other file. With `input`
+it takes one input of pictures by that recipe (`recipe`, `pictures`); with `column` one of single-precision vectors, (rows, length). One
+number of its output for each row is the score. It runs on one thread of each worker; pictures are decoded in a process that holds no model.
 """
 
 from __future__ import annotations
@@ -16,21 +16,26 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from release import store
-from release.errors import StepError
+from release.fingerprint import DECODER
 from release.plan import StepPlan
 from release.sections import Pattern, Range, Section
+from release.steps import runtime
 from release.steps.base import Covers, Flags, Rows
+from release.steps.pictures import AT_ONCE, PictureScores
+from release.steps.recipe import BYTE, Recipe, parse_recipe
+from release.steps.runtime import Model, Takes, refused
 from release.steps.scores import Scorer, Scores, field_of, of_values, wrong_type
+from release.steps.wheels import BY_DIGEST, BY_NAME
 
 NO_VECTOR, BAD_VECTOR = "no-vector", "bad-vector"
-BATCH = 1024  # rows that a model judges at once
 LARGEST_MODEL = 2 << 30
+VECTORS = Takes("tensor(float)", (None,), "float32 (any number of rows, fixed length)", 1024)
 _SHA256 = Pattern("[0-9a-f]{64}", "a SHA-256 in lower-case hex")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelOrigin:
-    """A model, as the plan names it; `path` is of this machine and stands in no canonical form."""
+    """A model over a column of vectors, as the plan names it; `path` is of this machine and stands in no canonical form."""
 
     path: str | None
     sha256: str
@@ -38,128 +43,93 @@ class ModelOrigin:
     column: str
     normalise: str
     index: int
+    covers: Covers = "declared"
 
     def canonical(self) -> dict[str, object]:
         """Return it as JSON values."""
         told: dict[str, object] = {"sha256": self.sha256, "license": self.license, "column": self.column}
         return {"model": {**told, "normalise": self.normalise, "index": self.index}}
 
-    def open(self, plan: StepPlan) -> Scorer:
+    def open(self, plan: StepPlan, *, highest: bool) -> Scorer:  # noqa: ARG002  (a row has one vector)
         """Return the open scorer.
 
         Raises:
             StepError: the extra is not installed, the file is missing or another one, or it is no model of the right shape.
         """
-        if self.path is None:
-            raise _refused(plan.name, "the model's file", "none", "name it in the plan: model.path")
-        data = store.read_file(plan.folder / self.path, LARGEST_MODEL)
-        if (found := hashlib.sha256(data).hexdigest()) != self.sha256:
-            raise _refused(plan.name, f"a file with SHA-256 {self.sha256}", found, "get that file, or name this one in the plan")
-        return ModelScores(plan.name, self, Model.load(data, plan.name, self.index))
+        return ModelScores(plan.name, self, Model.load(_read(plan, self.path, self.sha256), plan.name, self.index, VECTORS))
 
 
-def parse_model(section: Section) -> ModelOrigin:
+@dataclass(frozen=True, slots=True)
+class PictureModelOrigin:
+    """A model over pictures, as the plan names it; `path` is of this machine and stands in no canonical form."""
+
+    path: str | None
+    sha256: str
+    license: str
+    index: int
+    recipe: Recipe
+    covers: Covers = "pixels"
+
+    def canonical(self) -> dict[str, object]:
+        """Return it as JSON values."""
+        told: dict[str, object] = {"sha256": self.sha256, "license": self.license, "index": self.index}
+        return {"model": {**told, "input": self.recipe.canonical()}}
+
+    def open(self, plan: StepPlan, *, highest: bool) -> Scorer:
+        """Return the open scorer.
+
+        Raises:
+            StepError: an extra is not installed, the file is missing or another one, or it is no model of the right shape.
+        """
+        kind = "tensor(uint8)" if self.recipe.dtype == BYTE else "tensor(float)"
+        words = f"{self.recipe.dtype} (any number of pictures, or one, {', '.join(map(str, self.recipe.shape))})"
+        data = _read(plan, self.path, self.sha256)
+        model = Model.load(data, plan.name, self.index, Takes(kind, self.recipe.shape, words, AT_ONCE))
+
+        def judge(pictures: NDArray[Any]) -> Scores:
+            return of_values(model.run(pictures, plan.name), [""] * len(pictures))
+
+        return PictureScores(plan.name, self.recipe, judge, highest, f"{DECODER}, {runtime.version(plan.name)}")
+
+
+def parse_model(section: Section) -> ModelOrigin | PictureModelOrigin:
     """Return the model in a table `model`."""
-    origin = ModelOrigin(
-        path=section.optional_text("path"),
-        sha256=section.text("sha256", pattern=_SHA256),
-        license=section.text("license"),
-        column=section.text("column"),
-        normalise=section.choice("normalise", ("none", "l2"), "none"),
-        index=section.integer("index", Range(0, 65_535), 0),
-    )
+    path, sha256, license_ = section.optional_text("path"), section.text("sha256", pattern=_SHA256), section.text("license")
+    index = section.integer("index", Range(0, 65_535), 0)
+    if section.has("input") == section.has("column"):
+        section.fault("input", "one of input, column", "both" if section.has("input") else "none")
+    origin: ModelOrigin | PictureModelOrigin
+    if section.has("input"):
+        origin = PictureModelOrigin(path, sha256, license_, index, parse_recipe(section.section("input")))
+    else:
+        column, normalise = section.text("column", ""), section.choice("normalise", ("none", "l2"), "none")
+        origin = ModelOrigin(path, sha256, license_, column, normalise, index)
     section.close()
     return origin
 
 
-def _refused(step: str, expected: str, found: str, next_step: str) -> StepError:
-    return StepError("a model cannot be used", where=f"step {step}", expected=expected, found=found, next_step=next_step, code="step-model")
+def parse_name(section: Section) -> PictureModelOrigin:
+    """Return the model that the key `model` of a table names by a short name."""
+    wheel = BY_NAME[section.choice("model", tuple(BY_NAME), next(iter(BY_NAME)))]
+    return PictureModelOrigin(None, wheel.sha256, wheel.license, wheel.index, wheel.recipe)
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A loaded model: its session, the names of input and output, the length of a vector, which number is the score."""
+def _read(plan: StepPlan, path: str | None, sha256: str) -> bytes:
+    """Return a model's file: the plan's, or, where the plan names none, that of a wheel.
 
-    session: Any
-    given: str
-    taken: str
-    length: int
-    index: int
-
-    @classmethod
-    def load(cls, data: bytes, step: str, index: int) -> Model:
-        """Return the model in the bytes of a file.
-
-        Raises:
-            StepError: the extra is not installed, or it is no model with one input (rows, length) and an output (rows, k), k > index.
-        """
-        session = _session(data, step)
-        inputs, outputs = session.get_inputs(), session.get_outputs()
-        if len(inputs) != 1 or not _takes_vectors(inputs[0]):
-            raise _refused(step, "one input of float32 (any number of rows, fixed length)", _told(inputs), "take another model")
-        if not _gives(outputs[0], index):
-            expected = f"a first output of float32 with more than {index} numbers for a row"
-            raise _refused(step, expected, _told(outputs[:1]), "mend model.index, or take another model")
-        return cls(session, inputs[0].name, outputs[0].name, inputs[0].shape[1], index)
-
-    def run(self, vectors: NDArray[np.float32], step: str) -> NDArray[np.float32]:
-        """Return the scores of vectors (k, length), (k,).
-
-        Raises:
-            StepError: the model gave something of another shape than it promised.
-        """
-        scores = [np.zeros(0, np.float32)]
-        for start in range(0, len(vectors), BATCH):
-            given = vectors[start : start + BATCH]
-            try:
-                taken = np.asarray(self.session.run([self.taken], {self.given: given})[0])
-            except _refusals() as error:
-                raise _refused(step, "a model that runs", type(error).__name__, "take another model") from error
-            lines = taken[:, None] if taken.ndim == 1 else taken
-            if lines.ndim != 2 or len(lines) != len(given) or lines.shape[1] <= self.index:
-                raise _refused(step, "one line of numbers for each row", f"shape {taken.shape}", "take another model")
-            scores.append(lines[:, self.index])
-        return np.concatenate(scores)
-
-
-def _takes_vectors(value: Any) -> bool:  # noqa: ANN401  (onnxruntime has no types for the checker)
-    """Tell whether an input is of any number of vectors of one length."""
-    shape = value.shape
-    return bool(value.type == "tensor(float)" and len(shape) == 2 and not isinstance(shape[0], int) and isinstance(shape[1], int))
-
-
-def _gives(value: Any, index: int) -> bool:  # noqa: ANN401
-    """Tell whether an output may have a number `index` for each row: a size that is not fixed is seen when it runs."""
-    width = value.shape[1] if len(value.shape) == 2 else 1
-    return value.type == "tensor(float)" and len(value.shape) in (1, 2) and (not isinstance(width, int) or width > index)
-
-
-def _told(values: Any) -> str:  # noqa: ANN401
-    return "; ".join(f"{value.type} {value.shape}" for value in values)[:200] or "none"
-
-
-def _session(data: bytes, step: str) -> Any:  # noqa: ANN401
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise StepError(
-            "models need the extra [onnx]", where=f"step {step}", next_step="pip install 'vetted-release[onnx]'", code="step-model"
-        ) from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1  # one thread for each worker
-    options.log_severity_level = 4
-    try:
-        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except _refusals() as error:
-        raise _refused(step, "an ONNX model in one file", type(error).__name__, "check the file") from error
-
-
-def _refusals() -> tuple[type[Exception], ...]:
-    """Return what onnxruntime raises where a model is no model, or fails."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-    own = (state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NoSuchFile, state.NotImplemented)
-    return (RuntimeError, ValueError, state.RuntimeException, *own)
+    Raises:
+        StepError: there is none, or it is another one.
+    """
+    if path is not None:
+        place = plan.folder / path
+    elif sha256 in BY_DIGEST:
+        place = BY_DIGEST[sha256].path(plan.name)
+    else:
+        raise refused(plan.name, "the model's file", "none", "name it in the plan: model.path")
+    data = store.read_file(place, LARGEST_MODEL)
+    if (found := hashlib.sha256(data).hexdigest()) != sha256:
+        raise refused(plan.name, f"a file with SHA-256 {sha256}", found, "get that file, or name this one in the plan")
+    return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +140,7 @@ class ModelScores:
     origin: ModelOrigin
     model: Model
     covers: Covers = "declared"
+    decoder: str = ""
 
     def check(self, schema: pa.Schema) -> None:
         """Check that the column is there and holds lists of floating-point numbers.
@@ -183,7 +154,7 @@ class ModelScores:
 
     def scores(self, rows: Rows, alive: Flags) -> Scores:
         """Run the model over the vectors of the rows that are still in."""
-        vectors, absent = vectors_of(rows.batch.column(self.origin.column), self.model.length)
+        vectors, absent = vectors_of(rows.batch.column(self.origin.column), self.model.shape[0])
         asked = np.flatnonzero(alive & np.array([not reason for reason in absent], np.bool_))
         chosen = unit(vectors[asked]) if self.origin.normalise == "l2" else vectors[asked]
         values = np.zeros(rows.n, np.float32)

@@ -25,6 +25,9 @@ REASONS: Mapping[str, str] = {
     "no-answer": "a plug-in gave no score for the row, as when a remote service did not answer",
     "no-vector": "the vector that a model is to judge is null",
     "bad-vector": "that vector has another length than the model takes, or a null or a number that is not finite in it",
+    "no-image": "the row has no image bytes that a classifier over pictures could be shown",
+    "too-large, undecodable, truncated, frames, pixels, memory, timeout, crashed, no-pixels": "its picture could not be decoded whole within "
+    "the limits",
 }
 
 
@@ -47,6 +50,10 @@ class Scorer(Protocol):
     @property
     def covers(self) -> Covers:
         """Which bytes the scores speak of."""
+
+    @property
+    def decoder(self) -> str:
+        """The decode path, and what judges pictures, with versions; "" where none is decoded."""
 
     def check(self, schema: pa.Schema) -> None:
         """Check that the source's columns are there and can be used.
@@ -102,6 +109,7 @@ class ColumnScores:
     step: str
     column: str
     covers: Covers = "declared"
+    decoder: str = ""
 
     def check(self, schema: pa.Schema) -> None:
         """Check that the column is there and holds numbers or flags.

@@ -11,7 +11,7 @@ or models that the institution vouches for. A row without one of its two scores 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 import numpy as np
@@ -25,7 +25,7 @@ from release.plan import Columns, StepPlan
 from release.sections import Section
 from release.steps.about import About, Key
 from release.steps.base import Covers, Flags, Rows, Sheet, Verdicts, of_type
-from release.steps.classifier import mark_absent
+from release.steps.classifier import mark_absent, tested
 from release.steps.scores import REASONS, Scorer
 from release.steps.signals import Signal, parse_signal
 
@@ -46,6 +46,12 @@ class Parameters:
         """Return the parameters as JSON values."""
         return {"minor": self.minor.canonical(), "adult": self.adult.canonical(), "keep": self.keep}
 
+    @property
+    def covers(self) -> Covers:
+        """Which bytes its verdicts speak of: of pixels if one of its signals does."""
+        origins = {self.minor.origin.covers, self.adult.origin.covers}
+        return "pixels" if "pixels" in origins else "declared"
+
 
 @dataclass(frozen=True, slots=True)
 class Separate:
@@ -59,12 +65,21 @@ class Separate:
     lists: tuple[StoredList, ...] = ()
     needs_pixels: bool = False
     conventions: tuple[str, ...] = ()
-    decoder: str = ""
 
     @property
     def covers(self) -> Covers:
         """Which bytes the scores speak of."""
-        return self.minor.covers
+        return self.parameters.covers
+
+    @property
+    def decoder(self) -> str:
+        """The decode path, and what judges pictures, of both signals."""
+        return "; ".join(dict.fromkeys(filter(None, (self.minor.decoder, self.adult.decoder))))
+
+    def lenient(self) -> Separate:
+        """Return the step as somebody else can do it again; see `Signal.lenient`."""
+        told = self.parameters
+        return replace(self, parameters=replace(told, minor=told.minor.lenient(), adult=told.adult.lenient()))
 
     def check(self, schema: pa.Schema) -> None:
         """Check that what it looks at is there.
@@ -90,13 +105,13 @@ class Separate:
         return np.asarray((minor & adult) | singles[self.parameters.keep], np.bool_)
 
     def self_test(self, canary: Rows) -> SelfTest:
-        """Check the columns before the first row; there is no list, and so no canary.
+        """Check the columns before the first row, and that pictures are judged alike each time; there is no list that had to find one.
 
         Raises:
-            StepError: a column is not there or of another type.
+            StepError: a column is not there or of another type, or the self-test's picture has no score, or two.
         """
         self.check(canary.batch.schema)
-        return SelfTest(planted=0, caught=0, beyond=0)
+        return tested((self.minor, self.adult), canary)
 
 
 class SeparateKind:
@@ -105,7 +120,7 @@ class SeparateKind:
     kind = KIND
     needs_lists: frozenset[str] = frozenset()
     about = About(
-        covers="`declared`: columns that came with the source",
+        covers="`declared`: columns that came with the source; `pixels` where a signal scores pictures",
         keys=(
             Key("keep", "`none`, `minors`, `adults`", "`none`", "which rows with one signal stay"),
             Key("minor", "table", "required", "the signal for depictions of minors, with the keys of `classifier`"),
@@ -118,7 +133,7 @@ class SeparateKind:
             ),
         ),
         reasons=REASONS,
-        audit="As `classifier`: every auditor judges each published row anew (claim `filters`), where columns or plug-ins allow it.",
+        audit="As `classifier`: every auditor judges each published row anew (claim `filters`), as far as columns, plug-ins and models allow it.",
     )
 
     def parse(self, table: Mapping[str, object], where: str, faults: list[Fault]) -> Parameters:
@@ -135,11 +150,11 @@ class SeparateKind:
         section.close()
         return Parameters(signals[0], signals[1], keep)
 
-    def build(self, plan: StepPlan, lists: tuple[StoredList, ...], columns: Columns) -> Separate:  # noqa: ARG002  (the protocol's)
+    def build(self, plan: StepPlan, lists: tuple[StoredList, ...], columns: Columns) -> Separate:  # noqa: ARG002  (it has none)
         """Return a step.
 
         Raises:
             StepError: a plug-in or model is not there or cannot be used.
         """
         parameters = of_type(plan.parameters, Parameters, plan)
-        return Separate(plan.name, parameters, parameters.minor.origin.open(plan), parameters.adult.origin.open(plan))
+        return Separate(plan.name, parameters, parameters.minor.open(plan, columns), parameters.adult.open(plan, columns))

@@ -17,6 +17,7 @@ import pytest
 from scoring import again, install_example, linear_model, opened, read, rows_of
 
 from release.errors import PlanError, StepError
+from release.plan import Columns
 from release.steps import KEPT, REMOVED, UNSCREENABLE, Looks, Rows, Step, plugins
 
 COLUMN = 'kind = "classifier"\ncolumn = "score"\nthreshold = 0.7\n'
@@ -300,7 +301,7 @@ def test_another_model_file_is_refused(tmp_path: Path) -> None:
         model_step(tmp_path, linear_model(np.ones((2, 1))), sha256="0" * 64)
     planned, _ = again("classifier", {"model": {"sha256": "0" * 64, "license": "MIT", "column": "v"}, "threshold": "1"})
     with pytest.raises(StepError, match=r"model\.path"):
-        planned.parameters.signal.origin.open(planned)  # type: ignore[attr-defined]
+        planned.parameters.signal.open(planned, Columns(None, None, None, {}))  # type: ignore[attr-defined]
 
 
 def test_without_the_extra_a_model_is_refused_with_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
