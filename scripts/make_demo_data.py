@@ -9,6 +9,7 @@ is cut to what is drawn on it, put on white and scaled down. Then, always in the
     near-copies  four originals are left out; resized, compressed, mirrored and turned copies of them are in
     known lists  digests of five plain pictures, PDQ hashes of the four originals, three links and one domain
     broken       one JPEG that ends too early
+    columns      and whatever else later steps look at: scripts/make_demo_columns.py
 
 The bytes depend on the versions of Pillow and of the kernel in release/fingerprint and on nothing else. At the end the script
 checks, with the product's own fingerprints, that the copies lie near what they were made from and everything else lies far.
@@ -26,6 +27,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import make_demo_columns
 import numpy as np
 from PIL import Image, ImageOps
 
@@ -210,9 +212,9 @@ def write_notice(path: Path, drawings: list[Original]) -> None:
     lines = [
         "# Notice",
         "",
-        "The pictures in `source/` are scaled, re-encoded and in part mirrored, turned, shortened or animated copies of drawings from the",
+        "The pictures in `source/` are scaled, re-encoded and in part mirrored, turned, cropped, shortened or animated copies of drawings from the",
         "Open Clip Art Library, as packaged by Debian in `openclipart-png`. Their authors dedicated them to the public domain (Creative",
-        "Commons Public Domain Dedication, as recorded in `/usr/share/doc/openclipart-png/copyright`). Captions and links are ours; the",
+        "Commons Public Domain Dedication, as recorded in `/usr/share/doc/openclipart-png/copyright`). Captions, links and measurements are ours; the",
         "links lead nowhere (their domains are reserved by RFC 2606). The lists in `lists/` are made from these pictures: nothing",
         "in them stands for real material of any kind. Made by `scripts/make_demo_data.py`.",
         "",
@@ -240,6 +242,7 @@ def main(folder: Path, out: Path) -> None:
     text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
     (out / "source" / "metadata.jsonl").write_text(text, encoding="utf-8")
     write_lists(out / "lists", rows, known)
+    make_demo_columns.main(out)
     write_notice(out / "NOTICE.md", drawings)
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     sys.stdout.write(f"{len(rows)} pictures, {size:,} bytes\n")

@@ -1,4 +1,4 @@
-"""The bundled data of the demo: `source/` (an image folder), `lists/` (three known lists as CSV) and NOTICE.md."""
+"""The bundled data of the demo: `source/` (an image folder), `lists/` (four known lists as CSV) and NOTICE.md."""
 
 from __future__ import annotations
 

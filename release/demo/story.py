@@ -13,67 +13,17 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
-from audit_logs.trust import Policy, RequiredStep
+from audit_logs.trust import Policy
 from release import store, trustfile
 from release.demo.bundle import bundle
+from release.demo.plan import LISTS, NAME, plan, required
 
-NAME = "example/clip-art-vetted"
 INSTITUTION = "institution.example.org"
 AUDITORS = (("auditor-1", "auditor-1.example.org", "matches"), ("auditor-2", "auditor-2.example.org", "rows"))
-LISTS = ("known-digests", "known-pdq", "known-urls")
-STEPS = (("known-files", "exact-hash"), ("near-copies", "near-hash"), ("known-links", "url"))
-MAX_LIST_AGE_DAYS = 90
 FRESH_SECONDS = 365 * 86_400
 FAILED, WITHDRAWN, INCOMPLETE = 1, 4, 5
 REASON = "it was screened against an older vintage of a list; use 1.1.0"
 FIRST_LIST_AGE = timedelta(days=30)
-PLAN = f"""\
-# The plan of the demo: 160 drawings, three lists of "known" ones, three steps.
-
-[release]
-name = "{NAME}"
-version = "{{version}}"
-license = "cc0-1.0"
-
-[source]
-path = "source"
-format = "imagefolder"
-parent = "private"
-columns = {{{{ image = "image", text = "caption", url = "url" }}}}
-
-[lists]
-store = "lists"
-max_age = "{MAX_LIST_AGE_DAYS}d"
-
-[[step]]
-name = "known-files"
-kind = "exact-hash"
-lists = ["known-digests"]
-
-[[step]]
-name = "near-copies"
-kind = "near-hash"
-lists = ["known-pdq"]
-distance = 31
-
-[[step]]
-name = "known-links"
-kind = "url"
-lists = ["known-urls"]
-
-[build]
-row_group_rows = 16
-shard_rows = 32
-
-[audit]
-required = 2
-trust = "trust.json"
-
-[card]
-language = ["en"]
-contact = "data@institution.example.org"
-withdrawal = "A version is withdrawn as soon as a newer list would have taken a row of it out; a new version follows."
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +69,9 @@ def _institution(folder: Path, today: date) -> Iterator[Scene]:
         )
     yield Scene("The trust file is what everybody pins.", prepare=lambda: _hand_out_trust(folder))
     yield Scene(
+        "It looks at its plan: what each step takes and needs, and whether that is there.", ("plan", "check", str(home / "plan.toml"))
+    )
+    yield Scene(
         "The institution screens its source: one signed attestation for each step.",
         ("build", str(home / "plan.toml"), "--out", str(home / "candidate")),
     )
@@ -128,12 +81,10 @@ def _furnish(home: Path) -> None:
     shutil.rmtree(home / "source")
     shutil.rmtree(home / "lists")
     store.copy_folder(bundle() / "source", home / "source")
-    store.write_file(home / "plan.toml", PLAN.format(version="1.0.0").encode())
+    store.write_file(home / "plan.toml", plan("1.0.0"))
     trust = trustfile.read(home / "trust.json")
-    keys = trust.build
-    steps = tuple(RequiredStep(name, kind, keys, MAX_LIST_AGE_DAYS) for name, kind in STEPS)
     policy = Policy(opinions=2, matches=1, qualified=False, quorum=2, fresh_seconds=FRESH_SECONDS)
-    trustfile.write(home / "trust.json", replace(trust, steps=steps, policy=policy))
+    trustfile.write(home / "trust.json", replace(trust, steps=required(trust.build), policy=policy))
 
 
 def _import(name: str, place: Path, today: date) -> tuple[str, ...]:
@@ -213,7 +164,7 @@ def _second_version(folder: Path, today: date) -> Iterator[Scene]:
 
 def _next_plan(home: Path, news: Path) -> None:
     store.remove_file(news)
-    store.write_file(home / "plan.toml", PLAN.format(version="1.1.0").encode())
+    store.write_file(home / "plan.toml", plan("1.1.0"))
 
 
 def _recall(folder: Path) -> Iterator[Scene]:

@@ -1,7 +1,7 @@
 """The metadata file of an image folder: `metadata.jsonl` or `metadata.csv`, with a column `file_name`.
 
-A column's type is that of all its values: bool, int64, float64 or string. In JSON, whole numbers beside fractions count as
-fractions; any other mixture is refused. In CSV everything is text: a column is bool or a number only where every value is
+A column's type is that of all its values: bool, int64, float64, string or, in JSON, a list of float64, such as an embedding. There
+whole numbers beside fractions count as fractions; any other mixture is refused. In CSV everything is text: a column is bool or a number only where every value is
 written like one, and an empty cell is null.
 """
 
@@ -27,7 +27,7 @@ _LARGEST_EXACT = 1 << 53  # whole numbers that a float64 holds without loss
 _INT64 = range(-(1 << 63), 1 << 63)
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,18}")
 _FRACTION = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
-_ARROW: dict[type, pa.DataType] = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
+_ARROW: dict[type, pa.DataType] = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string(), list: pa.list_(pa.float64())}
 Record = tuple[int, dict[str, object]]
 
 
@@ -145,10 +145,10 @@ def _json_kind(column: str, records: Sequence[Record], name: str) -> type:
     """Return the one type of a column's values; text for a column of nulls.
 
     Raises:
-        SourceError: there are more, or values that are lists or objects.
+        SourceError: there are more, or values that are objects, or lists of anything but numbers.
     """
     values = [(line, value) for line, record in records if (value := record.get(column)) is not None]
-    first = {type(value): line for line, value in reversed(values)}
+    first = {_kind(value): line for line, value in reversed(values)}
     kinds = sorted(first, key=lambda kind: first[kind])
     if not kinds:
         return str
@@ -156,9 +156,20 @@ def _json_kind(column: str, records: Sequence[Record], name: str) -> type:
         return kinds[0]
     if set(kinds) == {int, float} and all(_is_exact(value) for _, value in values):
         return float
-    found = f"{kinds[-1].__name__}" + (f", and {kinds[0].__name__} in line {first[kinds[0]]}" if len(kinds) > 1 else "")
-    where, expected = f"{name}, line {first[kinds[-1]]}", "one of bool, whole number, number, text in the whole column"
+    found = _named(kinds[-1]) + (f", and {_named(kinds[0])} in line {first[kinds[0]]}" if len(kinds) > 1 else "")
+    where, expected = f"{name}, line {first[kinds[-1]]}", "one of bool, whole number, number, text, list of numbers in the whole column"
     raise SourceError(f"column {column!r} of the metadata mixes types", where=where, expected=expected, found=found)
+
+
+def _kind(value: object) -> type:
+    """Return a value's type; `object` for a list of anything but numbers, which no column holds."""
+    if isinstance(value, list) and not all(type(item) in (int, float) and _is_exact(item) for item in value):
+        return object
+    return type(value)
+
+
+def _named(kind: type) -> str:
+    return "a list with something else than numbers" if kind is object else kind.__name__
 
 
 def _is_exact(value: object) -> bool:

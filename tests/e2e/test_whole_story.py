@@ -118,7 +118,7 @@ def test_securesystemslib_verifies_every_envelope(demo: Path) -> None:
     """A stock DSSE client accepts each attestation, report and opinion with the key that the trust file names."""
     trust = trusts.parse((demo / "trust.json").read_bytes())
     bundles = [path for folder in ("attestations", "reports", "opinions") for path in (demo / "published" / folder).iterdir()]
-    assert len(bundles) == 7
+    assert len(bundles) == 11
     for path in bundles:
         dsse = json.loads(path.read_bytes())["dsseEnvelope"]
         keyid = dsse["signatures"][0]["keyid"]
@@ -140,7 +140,7 @@ def test_the_sigstore_client_accepts_every_bundle(demo: Path, tmp_path: Path) ->
         done = sigstore(path, pems[-1], tmp_path)
         kind = json.loads(base64.b64decode(said["payload"]))["predicateType"]
         assert (done.returncode, done.stdout.strip()) == (0, kind), done.stderr
-    assert len(bundles) == 7
+    assert len(bundles) == 11
     other = next(pem for pem in pems if pem != pems[0])
     assert "SIGNATURE_ERROR" in sigstore(bundles[0], other, tmp_path).stderr
 

@@ -5,16 +5,24 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import runpy
+import tomllib
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
+from release.demo import plan
 from release.demo.bundle import bundle
 from release.fingerprint import Fingerprinter
 from release.plan import Limits
+from release.steps import BUILT_IN
 
 RESERVED = ("example.org", "example.net", "example.com")
 
 
-def records() -> list[dict[str, str]]:
+def records() -> list[dict[str, Any]]:
     """Return the metadata of the bundled source."""
     return [json.loads(line) for line in (bundle() / "source" / "metadata.jsonl").read_text(encoding="utf-8").splitlines()]
 
@@ -60,6 +68,28 @@ def test_one_picture_ends_too_early_and_all_others_are_whole() -> None:
     with Fingerprinter(Limits()) as fingerprinter:
         found = fingerprinter.run([(bundle() / "source" / name).read_bytes() for name in names])
     assert {name: reason for name, reason in zip(names, found.reason, strict=True) if reason} == {"a-castle.jpg": "truncated"}
+
+
+def test_columns_say_what_the_pictures_show() -> None:
+    """What the demo's later steps look at is measured: made anew, it is what is bundled."""
+    script = runpy.run_path(str(Path(__file__).resolve().parents[3] / "scripts" / "make_demo_columns.py"))
+    for record in records():
+        found = script["measured"](bundle() / "source" / record["file_name"])
+        assert found.keys() == {"red", "blue", "embedding"}
+        for name, value in found.items():
+            told = record[name]
+            assert (told is None) == (value is None) == (record["file_name"] == "a-castle.jpg")
+            if told is not None:
+                assert told == pytest.approx(value, abs=0.01), (record["file_name"], name)
+
+
+def test_the_plan_has_every_kind_of_step_that_needs_no_more_than_the_bundle() -> None:
+    """All built-in kinds but `thin` and `remote`, which have examples of their own; lists and trust file name the same steps."""
+    made = tomllib.loads(plan.plan("1.0.0").decode())
+    assert {step["kind"] for step in made["step"]} == {kind.kind for kind in BUILT_IN} - {"thin", "remote"}
+    assert [(step["name"], step["kind"]) for step in made["step"]] == [(step.name, step.kind) for step in plan.required(())]
+    assert {name for step in made["step"] for name in step.get("lists", ())} == set(plan.LISTS)
+    assert {path.stem for path in (bundle() / "lists").iterdir()} == set(plan.LISTS)
 
 
 def test_the_notice_names_where_every_picture_comes_from() -> None:

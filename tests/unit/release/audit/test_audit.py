@@ -84,9 +84,13 @@ def same(opened: OpenedTier) -> Tier:
 
 
 def test_an_honest_candidate_is_confirmed_whole(world: Any) -> None:
-    """With tier matches, source and lists, every claim is confirmed, the opinion is PASSED, and the log would take both."""
+    """With tier matches, source and lists, every claim is confirmed but for what is not sealed; the opinion is PASSED, and the log would take both."""
     done = audit(request(world, source=world.source))
-    assert set(results(done).values()) == {"confirmed"}
+    assert {claim for claim, result in results(done).items() if result != "confirmed"} == {FILTERS}
+    (filters,) = (claim for claim in done.claims if claim.claim == FILTERS)
+    assert filters.result == "not-checkable"
+    assert "steps 5, 6 keep all" in filters.detail
+    assert "step 7: its vectors are not sealed" in filters.detail
     assert (done.conclusion, done.result, done.finding) == ("unqualified", "PASSED", None)
     trust = trusts.parse(world.trust.read_bytes())
     entries = [*Log.open(world.candidate / "log", trust.log.key).entries(), done.report.read_bytes(), done.opinion.read_bytes()]
@@ -97,7 +101,7 @@ def test_what_tier_or_source_do_not_allow_does_not_qualify(world: Any) -> None:
     """An auditor of tier rows without the source says so as not checkable, and stays unqualified."""
     done = audit(request(world, ROWS))
     unchecked = {claim for claim, result in results(done).items() if result == "not-checkable"}
-    assert unchecked == {"counts", "source-files", "step-commitments", "list-entries"}
+    assert unchecked == {"counts", "source-files", "step-commitments", "list-entries", FILTERS}
     assert done.conclusion == "unqualified"
 
 
@@ -358,8 +362,7 @@ def test_json_is_one_object_and_nothing_opened_stays(world: Any, capsys: pytest.
     skip = ["--skip", "fingerprints", "--skip", "no-listed-row", "--work", str(home / "work")]
     assert run(["audit", str(world.candidate), *options, *skip, "--format", "json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    without = [name for name in ORDER if name != FILTERS]  # every step of this plan has a list
-    assert [claim["claim"] for claim in told["claims"]] == without
+    assert [claim["claim"] for claim in told["claims"]] == list(ORDER)
     assert (told["result"], told["conclusion"], told["finding"]) == ("PASSED", "qualified", None)
     assert not list((home / "work").iterdir())
     assert (home / "work").stat().st_mode & 0o077 == 0

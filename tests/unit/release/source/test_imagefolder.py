@@ -123,6 +123,15 @@ def test_metadata_beside_the_images_of_a_split(tmp_path: Path) -> None:
     assert rows(open_folder(tmp_path, request()))[0]["n"] == 1
 
 
+def test_metadata_may_hold_lists_of_numbers(tmp_path: Path) -> None:
+    """An embedding in `metadata.jsonl` is a column of lists; an image without one has null, and an empty list is one."""
+    fill(tmp_path, "a.png", "b.png", "c.png")
+    lines(tmp_path, {"file_name": "a.png", "e": [1, 0.5]}, {"file_name": "b.png", "e": []})
+    source = open_folder(tmp_path, request())
+    assert [row["e"] for row in rows(source)] == [[1.0, 0.5], [], None]
+    assert source.schema.field("e").type == pa.list_(pa.float64())
+
+
 def test_captions_beside_the_images(tmp_path: Path) -> None:
     """`a.txt` is the caption of `a.png` in the plan's text column; an image without one has null."""
     fill(tmp_path, "a.png", "b.jpg", "notes.txt")
@@ -154,7 +163,13 @@ def test_captions_beside_the_images(tmp_path: Path) -> None:
             "'n' of the metadata mixes types; where: metadata.jsonl, line 2",
         ),
         ('{"file_name": "a.png", "n": true}\n{"file_name": "b.png", "n": 1}', "mixes types"),
-        ('{"file_name": "a.png", "n": [1]}', "found: list"),
+        ('{"file_name": "a.png", "n": ["one"]}', "found: a list with something else than numbers"),
+        ('{"file_name": "a.png", "n": [1, null]}', "found: a list with something else than numbers"),
+        ('{"file_name": "a.png", "n": [true]}', "found: a list with something else than numbers"),
+        ('{"file_name": "a.png", "n": [[1]]}', "found: a list with something else than numbers"),
+        ('{"file_name": "a.png", "n": [9007199254740993]}', "found: a list with something else than numbers"),
+        ('{"file_name": "a.png", "n": {"one": 1}}', "found: dict"),
+        ('{"file_name": "a.png", "n": [1]}\n{"file_name": "b.png", "n": 1}', "mixes types"),
         ('{"file_name": "a.png", "n": 9223372036854775808}', "cannot be kept"),
         ('{"file_name": "a.png", "n": "\\ud800"}', "cannot be kept"),
         ('{"file_name": "a.png", "": 1}', "no usable name"),
