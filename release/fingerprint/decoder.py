@@ -18,7 +18,7 @@ from typing import IO
 from release.errors import ScreeningError
 from release.fingerprint.columns import Limits, Stored
 from release.fingerprint.fit import Fit
-from release.fingerprint.wire import CODE_BYTES, COUNT, PAGE, PLACE, PROGRESS, READY, Inbox, Outcome
+from release.fingerprint.wire import CODE_BYTES, COUNT, PAGE, PLACE, PROGRESS, READY, FloodError, Inbox, Outcome
 
 START_SECONDS = 300.0
 """How long a first start may take; it compiles."""
@@ -28,6 +28,9 @@ DEATHS = 32
 
 WINDOW_BYTES = 1 << 26
 """Shared memory that the process maps, unless a single picture may be larger."""
+
+VIEWS = 3
+"""So many views a frame has at most; a damaged one may be decoded in addition to those that the limit allows."""
 
 _GRACE = 5.0
 _GLANCE = 1.0  # seconds between looks at the progress of a process that does not answer
@@ -43,10 +46,10 @@ class Task:
     conventions: tuple[str, ...] = ()
     fit: Fit | None = None
 
-    def inbox(self) -> Inbox:
-        """Return an empty inbox for its answers."""
+    def inbox(self, limits: Limits) -> Inbox:
+        """Return an empty inbox for its answers, which takes none that is larger than the limits let any be."""
         frame_bytes = len(self.conventions) * CODE_BYTES if self.fit is None else self.fit.frame_bytes
-        return Inbox(len(self.conventions), frame_bytes)
+        return Inbox(len(self.conventions), frame_bytes, VIEWS * (limits.frames + 1))
 
     def told(self) -> dict[str, object]:
         """Return it as JSON values."""
@@ -66,7 +69,7 @@ class Decoder:
         self._heavy = False  # a picture of unusual weight lies in the shared memory
         os.ftruncate(self._shared, self._window)
         os.ftruncate(self._progress, PAGE)
-        self._inbox = task.inbox()
+        self._inbox = task.inbox(limits)
 
     def start(self) -> None:
         """Start the process and wait until it has compiled and warmed up.
@@ -90,7 +93,7 @@ class Decoder:
         finally:
             os.close(pictures)
         self._process = process
-        self._inbox = self._task.inbox()
+        self._inbox = self._task.inbox(self._limits)
         if _read(_pipe(process.stdout), len(READY), START_SECONDS) != READY:
             process.kill()
             said = _pipe(process.stderr).read().decode(errors="replace").strip().splitlines()
@@ -188,15 +191,18 @@ class Decoder:
         return int(PROGRESS.unpack(said)[0]) if len(said) == PROGRESS.size else 0
 
     def _collect(self, todo: Sequence[int], outcomes: list[Outcome | None]) -> int:
-        """Take answers until all are there, or the process died or is hanging, and return how many came."""
+        """Take answers until all are there, or the process died, is hanging or out of its mind, and return how many came."""
         pipe, answered = _pipe(self._running.stdout), 0
         while answered < len(todo) and self._ready(pipe):
             data = pipe.read(_PIPE_BYTES)
             if not data:
                 break
-            for outcome in self._inbox.put(data):
-                outcomes[todo[answered]] = outcome
-                answered += 1
+            try:
+                for outcome in self._inbox.put(data):
+                    outcomes[todo[answered]] = outcome
+                    answered += 1
+            except FloodError:
+                break
         return answered
 
     def _ready(self, pipe: IO[bytes]) -> bool:

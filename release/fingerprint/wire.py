@@ -42,16 +42,25 @@ class Outcome:
         return _HEAD.pack(REASONS.index(self.reason), self.frames) + quality + self.codes
 
 
-class Inbox:
-    """Answers as they arrive, in parts of any size."""
+class FloodError(Exception):
+    """An answer that is larger than any picture within the limits has: whoever gives it is no decoder any more."""
 
-    def __init__(self, conventions: int, frame_bytes: int) -> None:
+
+class Inbox:
+    """Answers as they arrive, in parts of any size: of at most `most` views, of `frame_bytes` each under all conventions."""
+
+    def __init__(self, conventions: int, frame_bytes: int, most: int) -> None:
         self._frame_bytes = frame_bytes
+        self._most = most
         self._quality = struct.Struct(f"<{conventions}i")
         self._data = bytearray()
 
     def put(self, data: bytes) -> Iterator[Outcome]:
-        """Yield the answers that are whole now."""
+        """Yield the answers that are whole now.
+
+        Raises:
+            FloodError: one says that it is larger than it can be.
+        """
         self._data += data
         at = 0
         while (end := self._end(at)) <= len(self._data):
@@ -68,4 +77,6 @@ class Inbox:
         if start > len(self._data):
             return start
         _, frames = _HEAD.unpack_from(self._data, at)
+        if frames > self._most:
+            raise FloodError
         return int(start + frames * self._frame_bytes)

@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from release.errors import ScreeningError
-from release.fingerprint import CONVENTIONS, DECODER, Fingerprinter, decoder
+from release.fingerprint import CONVENTIONS, DECODER, Fingerprinter, Fit, Viewer, decoder
 from release.screen import image_bytes
 
 
@@ -292,6 +292,16 @@ def test_decoder_that_dies_on_every_picture_stops_the_build(studio: Any, monkeyp
     limits = studio.limits(pixels=10**9, seconds=0.2, memory=1 << 33)
     with Fingerprinter(limits, ("full",), perceptual=True) as hurried, pytest.raises(ScreeningError, match="every picture"):
         hurried.run([slow, slow, slow])
+
+
+def test_a_decoder_that_floods_its_parent_is_ended(studio: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer of more views than the limits allow costs its row and its decoder, and no memory here; hostile code may give the answers."""
+    monkeypatch.setattr(decoder, "VIEWS", 0)
+    still, moving = studio.file(studio.image(0, 60, 60)), animation(studio, "GIF", 3)
+    with Fingerprinter(studio.limits(), ("full",), perceptual=True) as flooded:
+        assert flooded.run([b"no picture", still, moving]).reason == ["undecodable", "timeout", "timeout"]
+    with Viewer(studio.limits()) as viewer:
+        assert viewer.show(still, Fit(8, 8, "stretch", 8, 8, "bilinear", 0)).reason == "timeout"
 
 
 def test_decoder_sees_no_secret_of_the_environment(studio: Any, monkeypatch: pytest.MonkeyPatch) -> None:

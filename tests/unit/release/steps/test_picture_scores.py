@@ -256,6 +256,16 @@ def test_a_picture_is_brought_to_its_size_as_the_recipe_says(viewer: Viewer, fit
     assert abs(found.pixels.mean() / 255 - seen) < 0.05
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3, 2)])
+@pytest.mark.parametrize("resize", ["stretch", "cover"])
+@pytest.mark.parametrize("name", ["nearest", "lanczos"])
+def test_a_picture_of_any_shape_comes_out_at_the_size(viewer: Viewer, size: tuple[int, int], resize: str, name: str) -> None:
+    """A line of pixels and a single one are pictures like others."""
+    found = viewer.show(flat(90, size=size), replace(PLAIN, resize=resize, filter=name, resize_width=300, resize_height=20))
+    assert (found.reason, found.pixels.shape) == ("", (1, 8, 8, 3))
+    assert set(found.pixels.reshape(-1).tolist()) == {90}
+
+
 def test_colours_come_out_as_they_are(viewer: Viewer) -> None:
     """Red is first, in every format that has colours; a palette's colours, not its indices, are shown; grey is three alike."""
     red = Image.new("RGB", (40, 30), (250, 100, 10))
