@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import re
@@ -14,6 +15,7 @@ from typing import Protocol
 
 from audit_logs.errors import StoreError
 
+_CHUNK = 1 << 20
 # O_NONBLOCK: a file that was swapped for a pipe after it was listed must not hold us for ever.
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
@@ -42,11 +44,12 @@ class Files(Protocol):
         """
         ...
 
-    def open(self, path: str) -> io.RawIOBase | io.BufferedIOBase:
-        """Open a file for reading.
+    def digest(self, path: str) -> tuple[int, str]:
+        """Return a file's size and its SHA-256 in hex, from one read of its bytes.
 
         Raises:
             StoreError: it cannot be read.
+            OSError: it could be opened, and not be read to its end.
         """
         ...
 
@@ -122,6 +125,20 @@ class FolderFiles:
                 return file.read(limit + 1)
         except OSError as error:
             raise unreadable(path, error) from error
+
+    def digest(self, path: str) -> tuple[int, str]:
+        """Return a file's size and its SHA-256 in hex, from one read of its bytes.
+
+        Raises:
+            StoreError: it cannot be read, or became a link after it was listed.
+            OSError: it could be opened, and not be read to its end.
+        """
+        digest, size, buffer = hashlib.sha256(), 0, bytearray(_CHUNK)
+        with self.open(path) as stream:
+            while count := stream.readinto(buffer):
+                digest.update(memoryview(buffer)[:count])
+                size += count
+        return size, digest.hexdigest()
 
     def open(self, path: str) -> io.FileIO:
         """Open a file for reading, without a buffer.

@@ -5,7 +5,6 @@ Files are hashed side by side, one for each processor: hashlib releases the inte
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from audit_logs.errors import Failure
 from audit_logs.files import Files, unreadable
 from audit_logs.manifest import FileEntry, Manifest, Shard
-
-_CHUNK = 1 << 20
 
 
 def check_files(manifest: Manifest, files: Files) -> Iterator[Failure]:
@@ -28,18 +25,8 @@ def check_files(manifest: Manifest, files: Files) -> Iterator[Failure]:
 def _check(item: Shard | FileEntry, files: Files) -> list[Failure]:
     """Return what is wrong with one file."""
     try:
-        size, digest = _digest(item.path, files)
+        size, digest = files.digest(item.path)
     except OSError as error:
         raise unreadable(item.path, error) from error
     failures = [Failure("file-size", item.path, f"{item.bytes} bytes", f"{size} bytes")] if size != item.bytes else []
     return failures + ([Failure("file-digest", item.path, item.sha256, digest)] if digest != item.sha256 else [])
-
-
-def _digest(path: str, files: Files) -> tuple[int, str]:
-    """Return a file's size and digest."""
-    digest, size, buffer = hashlib.sha256(), 0, bytearray(_CHUNK)
-    with files.open(path) as stream:
-        while count := stream.readinto(buffer):
-            digest.update(memoryview(buffer)[:count])
-            size += count
-    return size, digest.hexdigest()

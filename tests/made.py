@@ -56,6 +56,7 @@ class Line:
     roles: Roles | None = None
     side: Literal["none", "minors", "adults"] | None = None
     after: Simulator | None = None
+    group_rows: int = GROUP_ROWS
 
 
 Maker = Callable[..., Made]
@@ -66,19 +67,23 @@ def maker(folder: Path) -> Maker:
 
     def made(splits: Mapping[str, Sequence[Mapping[str, Any]]], line: Line = Line(), *, place: str = "release") -> Made:
         home = folder / place / "published"
-        world = Simulator(line.version) if line.after is None else line.after.next_version(line.version)
-        world.cosigners = dict.fromkeys(world.cosigners, int(datetime.now(UTC).timestamp()))
         flat = [row for rows in splits.values() for row in rows]
         others = {name: pa.array([row[name] for row in flat]).type for name in flat[0] if name not in ("image", "caption")}
         schema = pa.schema(line.columns or {"image": PICTURE, "caption": pa.string(), **others})
-        shards = tuple(_shard(home, split, list(rows), schema) for split, rows in splits.items())
-        _tell(world, shards, schema, line)
-        world.write_statements().finish()
-        for path in [path for path in world.files if path.startswith("data/")]:
-            del world.files[path]  # the simulator's own
-        return Made(home, world.write_to(home), world)
+        return published(home, tuple(_shard(home, split, list(rows), schema) for split, rows in splits.items()), schema, line)
 
     return made
+
+
+def published(home: Path, shards: tuple[Shard, ...], schema: pa.Schema, line: Line = Line()) -> Made:
+    """Sign and log a release of data files that lie in `home` already."""
+    world = Simulator(line.version) if line.after is None else line.after.next_version(line.version)
+    world.cosigners = dict.fromkeys(world.cosigners, int(datetime.now(UTC).timestamp()))
+    _tell(world, shards, schema, line)
+    world.write_statements().finish()
+    for path in [path for path in world.files if path.startswith("data/")]:
+        del world.files[path]  # the simulator's own
+    return Made(home, world.write_to(home), world)
 
 
 def _shard(folder: Path, split: str, rows: list[Mapping[str, Any]], schema: pa.Schema) -> Shard:
@@ -103,7 +108,7 @@ def _tell(world: Simulator, shards: tuple[Shard, ...], schema: pa.Schema, line: 
         source = replace(made.source, rows=rows)
         roles = line.roles or Roles("image", "caption", None, {})
         described = replace(made, schema=schema_fields(schema), columns=roles, separation=line.side, steps=steps)
-        return replace(described, source=source, row_group_rows=GROUP_ROWS, rows=rows, root=root, shards=shards)
+        return replace(described, source=source, row_group_rows=line.group_rows, rows=rows, root=root, shards=shards)
 
     def step(made: FilterStep) -> FilterStep:
         counts = {"input": Boundary(made.input.commitment, rows), "output": Boundary(made.output.commitment, rows)}

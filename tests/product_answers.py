@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
 import struct
 import sys
@@ -347,9 +346,9 @@ class VectorFiles:
         """Return a file's bytes."""
         return self.files[path][: limit + 1]
 
-    def open(self, path: str) -> io.BytesIO:
-        """Open a file."""
-        return io.BytesIO(self.files[path])
+    def digest(self, path: str) -> tuple[int, str]:
+        """Return a file's size and SHA-256."""
+        return len(self.files[path]), hashlib.sha256(self.files[path]).hexdigest()
 
 
 def read_verdict(folder: Path) -> Answer:

@@ -14,7 +14,6 @@ can be changed between `write_statements` and `finish`; `files` afterwards.
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -111,9 +110,9 @@ class MemoryFiles:
         """Return a file's bytes."""
         return self.files[path][: limit + 1]
 
-    def open(self, path: str) -> io.BytesIO:
-        """Open a file."""
-        return io.BytesIO(self.files[path])
+    def digest(self, path: str) -> tuple[int, str]:
+        """Return a file's size and SHA-256."""
+        return len(self.files[path]), hashlib.sha256(self.files[path]).hexdigest()
 
 
 class Simulator:

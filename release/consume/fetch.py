@@ -1,9 +1,10 @@
 """A release on the Hub becomes a folder, which nobody sees before everything in it was verified.
 
     1. the record first: manifest, log and trust file. What is withdrawn, incomplete or false is refused before its data is fetched
-    2. each data file, from an older copy if that has it, else from the Hub, and only with the size and SHA-256 of the manifest
+    2. each data file, from an older copy if that has it, else from the Hub, and only with the size and SHA-256 of the manifest, which are
+       taken while it is written (`arriving`); its rows are checked while the next one comes
     3. attestations, reports and opinions are laid out of the log, of which they are entries
-    4. the whole verification, down to rows, with what was seen of the log before
+    4. the whole verification with these digests and row checks, and with what was seen of the log before
 
 The Hub is believed in nothing. The log is always that of the default branch: a tag leads to an old copy, which knows of no recall.
 A file that was fetched whole is not fetched again, and one that was cut off goes on where it was.
@@ -11,7 +12,6 @@ A file that was fetched whole is not fetched again, and one that was cut off goe
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,28 +20,33 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 from audit_logs import manifest as manifests
 from audit_logs.contact import Chosen
-from audit_logs.errors import VerificationError
+from audit_logs.errors import Failure, VerificationError
 from audit_logs.fields import is_path
 from audit_logs.files import FolderFiles
 from audit_logs.folder import OUTSIDE_THE_PROOF, entry_files, is_tolerated
 from audit_logs.manifest import FileEntry, Manifest, Shard
 from audit_logs.report import Report
+from audit_logs.tiles import MAX_BUNDLE_FILE
 from audit_logs.verify import recorded
 from audit_logs.verify import verify as verify_light
 from release import hub, store
-from release.checks import DataChecks, remembered
+from release.checks import Checking, pool_for, remembered
 from release.consume.address import Address
-from release.errors import HubError
+from release.consume.arriving import Arrived, HashedFiles, Landing, unwritten
 from release.hub import HubDataset
 
 LOG = "log/"
 _ENTRIES = ("attestations/", "reports/", "opinions/")
-_KEPT = ("data", ".cache")
+DATA = "data"
+RELEASE = "release"
 _AT_ONCE = 4
 _MOST_LOG_FILES = 100_000
+_MOST_OUTSIDE = 64 << 20
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +90,12 @@ class Fetched:
     whole: bool
 
 
-def fetch(wish: Wish, folder: Path, older: Mapping[str, Path]) -> Fetched:
+def fetch(wish: Wish, staging: Path, older: Mapping[str, Path]) -> Fetched:
     """Fetch a release into a folder and verify it.
 
     Args:
         wish: what, and what is accepted.
-        folder: a hidden folder; what lies there from a run that was cut off is used.
+        staging: a hidden folder that is its user's alone; what lies there from a run that was cut off is used. The release is `RELEASE` in it.
         older: SHA-256 -> a file with these bytes, maybe; checked before it is used.
 
     Raises:
@@ -99,9 +104,17 @@ def fetch(wish: Wish, folder: Path, older: Mapping[str, Path]) -> Fetched:
         TrustError: the trust file cannot be read.
         StoreError: the folder cannot be written.
     """
+    try:
+        return _fetch(wish, staging, older)
+    except OSError as error:
+        raise unwritten(error, staging) from error
+
+
+def _fetch(wish: Wish, staging: Path, older: Mapping[str, Path]) -> Fetched:
     newest = hub.resolve(wish.address.name, None)
     source = newest if wish.address.version is None else hub.resolve(wish.address.name, f"v{wish.address.version}")
     listed = _listing(source)
+    folder = staging / RELEASE
     _clear(folder)
     _fetch_record(newest, source, folder, (listed, listed if source == newest else _listing(newest)))
     chosen = wish.choose(folder)
@@ -115,11 +128,10 @@ def fetch(wish: Wish, folder: Path, older: Mapping[str, Path]) -> Fetched:
     for path, data in ({} if candidate is None else entry_files(candidate)).items():
         store.make_folder((folder / path).parent)
         store.write_file(folder / path, data)
-    _fetch_all(source, folder, manifest, (older, wish.progress))
-    shutil.rmtree(folder / ".cache", ignore_errors=True)
+    landing = Landing(source, folder, staging / "parts", older)
+    files, failures = _fetch_all(landing, manifest, wish)
     seen = remembered.read(wish.state or chosen.state)
-    checks = DataChecks(folder, wish.workers)
-    report = verify_light(FolderFiles(folder), chosen.data, now=datetime.now(UTC), seen=seen, extra_checks=checks)
+    report = verify_light(files, chosen.data, now=datetime.now(UTC), seen=seen, extra_checks=lambda *_: failures)
     return Fetched(report, chosen, whole=True)
 
 
@@ -137,9 +149,10 @@ def _listing(source: HubDataset) -> dict[str, int]:
 
 
 def _clear(folder: Path) -> None:
-    """Remove all but data files and the client's notes on what it was fetching."""
+    """Remove all but data files."""
+    store.make_folder(folder)
     for entry in folder.iterdir():
-        if entry.name in _KEPT:
+        if entry.name == DATA:
             continue
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
@@ -154,11 +167,36 @@ def _fetch_record(newest: HubDataset, source: HubDataset, folder: Path, listed: 
     if manifests.PATH not in mine or not logs:
         missing = manifests.PATH if manifests.PATH not in mine else LOG
         raise VerificationError("the repository holds no release", where=source.name, expected=missing, found="none", code="folder-missing")
-    if len(logs) > _MOST_LOG_FILES or mine[manifests.PATH] > manifests.LIMIT:
-        raise VerificationError("a file is too large, or there are too many", where=source.name, code="file-size")
-    tasks = [(newest, path) for path in logs] + [(source, manifests.PATH)]
-    tasks += [(newest, path) for path in OUTSIDE_THE_PROOF if path in of_newest]
-    _at_once([partial(of.fetch, path, folder) for of, path in tasks])
+    if len(logs) > _MOST_LOG_FILES:
+        raise VerificationError("there are too many files of a log", where=source.name, found=str(len(logs)), code="file-size")
+    tasks = [(newest, path, of_newest[path], MAX_BUNDLE_FILE) for path in logs]
+    tasks.append((source, manifests.PATH, mine[manifests.PATH], manifests.LIMIT))
+    tasks += [(newest, path, of_newest[path], _MOST_OUTSIDE) for path in OUTSIDE_THE_PROOF if path in of_newest]
+    _at_once([partial(_bring, of, folder, path, (size, limit)) for of, path, size, limit in tasks])
+
+
+def _bring(source: HubDataset, folder: Path, path: str, sizes: tuple[int, int]) -> None:
+    """Fetch a small file as it is.
+
+    Raises:
+        VerificationError: it is larger than it is listed, or than such a file may be.
+    """
+    listed, limit = sizes
+    data = bytearray()
+    for chunk in source.chunks(path) if listed <= limit else ():
+        data += chunk
+        if len(data) > listed:
+            break
+    if len(data) != listed or listed > limit:
+        raise VerificationError(
+            "a file has another size than the Hub lists, or is too large",
+            where=path,
+            expected=f"{listed} bytes, at most {limit}",
+            next_step="run again",
+            code="file-size",
+        )
+    store.make_folder((folder / path).parent)
+    (folder / path).write_bytes(data)
 
 
 def _check_version(manifest: Manifest, address: Address) -> None:
@@ -191,77 +229,29 @@ def _data(manifest: Manifest) -> Iterator[Shard | FileEntry]:
     yield from chain(manifest.files, manifest.shards)
 
 
-def _fetch_all(source: HubDataset, folder: Path, manifest: Manifest, means: tuple[Mapping[str, Path], Callable[[int], object]]) -> None:
-    older, progress = means
-    wanted = {entry.path for entry in _data(manifest)}
-    for path in [path for path in (folder / "data").glob("**/*") if path.is_symlink() or not path.is_dir()]:
-        if path.relative_to(folder).as_posix() not in wanted:
-            path.unlink()  # of a release that was the newest when an earlier run was cut off
+def _fetch_all(landing: Landing, manifest: Manifest, wish: Wish) -> tuple[FolderFiles, list[Failure]]:
+    """Fetch all that the manifest names, and check the rows of each data file as soon as it is there; return what is wrong with them."""
+    entries = list(_data(manifest))
+    landing.tidy(entries)
+    with pool_for(manifest, wish.workers) as pool:
+        checks = Checking(landing.folder, manifest, pool)
 
-    def one(entry: Shard | FileEntry) -> None:
-        _obtain(source, folder, entry, older)
-        progress(entry.bytes)
+        def one(entry: Shard | FileEntry) -> tuple[Shard | FileEntry, Arrived]:
+            arrived = landing.obtain(entry)
+            wish.progress(entry.bytes)
+            if isinstance(entry, Shard):
+                checks.begin(entry, arrived.ranges)
+            return entry, arrived
 
-    _at_once([partial(one, entry) for entry in _data(manifest)])
-
-
-def _obtain(source: HubDataset, folder: Path, entry: Shard | FileEntry, older: Mapping[str, Path]) -> None:
-    """Let a file of the manifest be there with its bytes.
-
-    Raises:
-        VerificationError: the Hub gave others (`file-size`, `file-digest`); they are gone.
-    """
-    target, copy = folder / entry.path, older.get(entry.sha256)
-    if _has(target, entry):
-        return
-    target.unlink(missing_ok=True)
-    if copy is not None and _has(copy, entry):
-        store.make_folder(target.parent)
-        _link(copy, target)
-        return
-    source.fetch(entry.path, folder)
-    if not _has(target, entry):
-        size = target.stat().st_size
-        target.unlink()
-        found, expected = (str(size), str(entry.bytes)) if size != entry.bytes else ("other bytes", entry.sha256)
-        raise VerificationError(
-            "the Hub gave a file with other bytes than the release has",
-            where=entry.path,
-            expected=expected,
-            found=found,
-            next_step="run again; if that does not help, do not use this copy, and tell the institution",
-            code="file-digest" if size == entry.bytes else "file-size",
-        )
+        arrived = _at_once([partial(one, entry) for entry in entries])
+        return HashedFiles(landing.folder, {entry.path: (entry, there) for entry, there in arrived}), list(checks.failures())
 
 
-def _has(path: Path, entry: Shard | FileEntry) -> bool:
-    if path.is_symlink() or not path.is_file() or path.stat().st_size != entry.bytes:
-        return False
-    return store.file_sha256(path) == entry.sha256
-
-
-def _link(copy: Path, target: Path) -> None:
-    try:
-        os.link(copy, target)
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(copy, target)
-
-
-def _at_once(tasks: Sequence[Callable[[], object]]) -> None:
-    """Do some tasks at a time; the first error ends the rest.
-
-    Raises:
-        HubError: the Hub failed.
-        VerificationError: it gave something else.
-    """
+def _at_once(tasks: Sequence[Callable[[], T]]) -> list[T]:
+    """Do some tasks at a time and return what they return; the first error ends the rest."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         running = [pool.submit(task) for task in tasks]
         try:
-            for one in running:
-                one.result()
-        except OSError as error:
-            raise HubError(
-                "a file could not be written", found=error.strerror or "an error", next_step="free some space and run again"
-            ) from error
+            return [one.result() for one in running]
         finally:
             pool.shutdown(cancel_futures=True)

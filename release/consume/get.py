@@ -18,8 +18,9 @@ from audit_logs.report import Report
 from release import store
 from release.checks import outside, remembered
 from release.consume import changes
+from release.consume.arriving import is_full, unwritten
 from release.consume.changes import Changes
-from release.consume.fetch import Fetched, Wish, fetch
+from release.consume.fetch import RELEASE, Fetched, Wish, fetch
 from release.errors import UsageError
 
 _MENDED = ("file-digest", "file-size")  # one file came wrong, and is fetched again by the next run
@@ -62,8 +63,10 @@ def get(wish: Wish, out: Path) -> Got:
         after = fetched.report.manifest
         if before is not None and after is not None and before.name != after.name:
             raise UsageError("there is another dataset's release here", where=str(out), expected=after.name, found=before.name)
-        told = None if before is None else changes.between((place, before), (staging, fetched.report), fetched.chosen.data)
-        _place(staging, place)
+        new = staging / RELEASE
+        told = None if before is None else changes.between((place, before), (new, fetched.report), fetched.chosen.data)
+        _place(new, place)
+        shutil.rmtree(staging, ignore_errors=True)
     return Got(fetched.report, out, told, tuple(_remember(fetched, place)))
 
 
@@ -100,32 +103,33 @@ def _files(place: Path, manifest: Manifest) -> Mapping[str, Path]:
 
 @contextmanager
 def _hidden(place: Path) -> Iterator[Path]:
-    """Give a hidden folder that stays where a run is cut off, for the next one to go on with."""
+    """Give a hidden folder, its user's alone, that stays where a run is cut off, for the next one to go on with."""
     store.make_folder(place.parent)
     staging = place.parent / f".{place.name}.getting"
     lock = place.parent / f".{place.name}.lock"
     with store.lock(lock):
         try:
-            staging.mkdir(exist_ok=True)
+            store.make_private_folder(staging)
             yield staging
         except VerificationError as error:
             if error.code not in _MENDED:  # a lie about the whole; what was fetched by it is worth nothing
                 shutil.rmtree(staging, ignore_errors=True)
             raise
         except OSError as error:
-            raise StoreError(
-                f"could not write the release: {error.strerror or 'unknown reason'}", where=str(place), next_step="run again"
-            ) from error
+            raise unwritten(error, place) from error
+        except StoreError as error:
+            if is_full(error.__cause__):  # what was fetched is what fills it
+                shutil.rmtree(staging, ignore_errors=True)
+            raise
         finally:
             lock.unlink(missing_ok=True)
 
 
-def _place(staging: Path, place: Path) -> None:
+def _place(new: Path, place: Path) -> None:
     if place.exists():
-        store.swap_folder(staging, place)
-        shutil.rmtree(staging, ignore_errors=True)
+        store.swap_folder(new, place)
     else:
-        store.place_folder(staging, place)
+        store.place_folder(new, place)
 
 
 def _remember(fetched: Fetched, place: Path) -> Iterator[str]:

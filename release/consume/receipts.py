@@ -273,9 +273,9 @@ class RecordFiles:
         """Return a file's bytes, at most `limit` + 1 of them."""
         return self._files[path][: limit + 1]
 
-    def open(self, path: str) -> Any:  # noqa: ANN401  (nothing opens these: no data file is among them)
-        """Refuse: there is nothing to stream."""
-        raise KeyError(path)
+    def digest(self, path: str) -> tuple[int, str]:
+        """Return a file's size and SHA-256; nothing asks for them, as no data file is among these."""
+        return len(self._files[path]), hashlib.sha256(self._files[path]).hexdigest()
 
 
 def _record(receipt: Receipt) -> Iterator[tuple[str, bytes]]:

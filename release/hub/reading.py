@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from release.errors import HubError
 from release.hub.failures import explained
@@ -16,6 +19,8 @@ DATASET = "dataset"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FOOTER_BLOCK = 256 << 10
+_RETRIES = 3  # without a byte that is new
+_PAUSE_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,31 @@ class HubDataset:
         with explained(f"{self.name}: {path}"):
             return Path(hf_hub_download(self.name, path, repo_type=DATASET, revision=self.commit, local_dir=folder))
 
+    def chunks(self, path: str, first: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Yield a file's bytes from `first` on as they come; with `end`, those of a half-open range and nothing else.
+
+        A connection that was cut is made again, from where it was. Nothing is known of the bytes: the caller checks them.
+
+        Raises:
+            HubError: the Hub refused or failed, or gave another part of the file than it was asked for.
+        """
+        from huggingface_hub import errors
+
+        got, left = first, _RETRIES
+        with explained(f"{self.name}: {path}"):
+            while True:
+                try:
+                    for chunk in _answer(self, path, got, end):
+                        got, left = got + len(chunk), _RETRIES
+                        yield chunk
+                except errors.HTTPError as error:  # type: ignore[attr-defined]  # as in `explained`
+                    if isinstance(error, errors.HfHubHTTPError) or not left:
+                        raise
+                    left -= 1
+                    time.sleep(_PAUSE_SECONDS)
+                else:
+                    return
+
     @contextmanager
     def opened(self, path: str) -> Iterator[BinaryIO]:
         """Give a file to seek and read in without fetching all of it.
@@ -127,3 +157,41 @@ def at_commit(name: str, revision: str | None, commit: str) -> HubDataset:
 def _stored_digest(entry: object) -> str | None:
     sha256 = getattr(getattr(entry, "lfs", None), "sha256", None)
     return sha256 if isinstance(sha256, str) and _SHA256.fullmatch(sha256) else None
+
+
+def _answer(of: HubDataset, path: str, first: int, end: int | None) -> Iterator[bytes]:
+    """Yield what one request for a part of a file, or for all of it, is answered with.
+
+    Raises:
+        HubError: it is another part.
+    """
+    from huggingface_hub import constants, hf_hub_url, utils
+
+    url = hf_hub_url(of.name, path, repo_type=DATASET, revision=of.commit)
+    asked = {"Accept-Encoding": "identity"}
+    if first or end is not None:
+        asked["Range"] = f"bytes={first}-{'' if end is None else end - 1}"
+    headers = utils.build_hf_headers(headers=asked)  # type: ignore[attr-defined]  # documented, and not said to be exported; so below
+    stream = partial(utils.http_stream_backoff, "GET", url, max_retries=_RETRIES, retry_on_exceptions=())  # type: ignore[attr-defined]
+    with stream(headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT) as response:
+        utils.hf_raise_for_status(response)  # type: ignore[attr-defined]
+        skip = _skipped(response, first, end) if "Range" in asked else 0
+        for chunk in response.iter_bytes():
+            part, skip = chunk[skip:], max(0, skip - len(chunk))
+            if part:
+                yield part
+
+
+def _skipped(response: Any, first: int, end: int | None) -> int:  # noqa: ANN401  (of the client's own HTTP library)
+    """Return how many bytes come before those that were asked for: all, where the Hub knows no ranges and the rest was wanted.
+
+    Raises:
+        HubError: it gave another part.
+    """
+    told = str(response.headers.get("Content-Range", "none"))
+    if response.status_code == HTTPStatus.PARTIAL_CONTENT and told.startswith(f"bytes {first}-{'' if end is None else f'{end - 1}/'}"):
+        return 0
+    if response.status_code == HTTPStatus.OK and end is None:
+        return first
+    found = f"status {response.status_code}, Content-Range {told}"[:100]
+    raise HubError("the Hub gave another part of a file than it was asked for", expected=f"bytes from {first}", found=found)
