@@ -76,13 +76,19 @@ def replayed(files: Files, trust: bytes, *, now: datetime) -> State:
     return established(report.state)
 
 
-def recorded(files: Files, trust: bytes, *, now: datetime) -> Report:
-    """Return what manifest and log alone say of a release (13.1, 13.2, 13.4, 13.5 and 13.9 to 13.13), not a report to tell facts from.
+def recorded(files: Files, trust: bytes, *, now: datetime, seen: Seen | None = None) -> Report:
+    """Return what manifest and log alone say of a release (13.1 to 13.5 and 13.9 to 13.13), not a report to tell facts from.
+
+    Args:
+        files: the release, or its manifest and log.
+        trust: as in `verify`; so are `now` and `seen`, without which 13.3 has nothing to compare with.
+        now: the time, aware.
+        seen: what was remembered of the log.
 
     Raises:
         StoreError: the folder cannot be listed.
     """
-    return _run((_trust, _log, _replay, _manifest, *_SECTIONS[8:]), Case(files, trust, now))  # none that looks at files or the past
+    return _run((*_SECTIONS[:5], *_SECTIONS[8:]), Case(files, trust, now, seen))  # none that looks at files
 
 
 def _run(sections: Sequence[_Section], case: Case) -> Report:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from release.consume import load, verify
+    from release.consume import load, stream, verify
 
-__all__ = ["load", "verify"]
+__all__ = ["load", "stream", "verify"]
 
 
 def __getattr__(name: str) -> object:
-    """Import `load` and `verify` when they are first used: `release --help` must answer at once."""
+    """Import `load`, `stream` and `verify` when they are first used: `release --help` must answer at once."""
     if name in __all__:
         from release import consume
 

@@ -408,17 +408,81 @@ def layout(path: Path) -> Layout:
     """
     with _reading(path):
         metadata = pq.read_metadata(path)
+    return layout_of(metadata, path.stat().st_size, path.name)
+
+
+def layout_of(metadata: pq.FileMetaData, size: int, name: str) -> Layout:
+    """Return where the parts of a Parquet file of `size` bytes are by its own footer.
+
+    Raises:
+        FormatError: its row groups are not contiguous from byte 4.
+    """
     position = MAGIC_BYTES
     groups = []
     for index in range(metadata.num_row_groups):
         group = metadata.row_group(index)
         start, end = _group_range(group)
         if start != position or end <= start:
-            where = f"{path.name}: row group {index}"
+            where = f"{name}: row group {index}"
             raise FormatError("row groups are not one after another", where=where, expected=f"a start at {position}", found=f"{start}")
         groups.append(GroupRange(start, end, group.num_rows))
         position = end
-    return Layout(path.stat().st_size, metadata.num_rows, tuple(groups), position)
+    return Layout(size, metadata.num_rows, tuple(groups), position)
+
+
+class Parts(io.RawIOBase):
+    """A file of which some parts are held in memory: reading anything else is an error, so that nobody parses what was not looked at."""
+
+    def __init__(self, size: int, parts: Mapping[int, bytes]) -> None:
+        """Hold parts of a file of `size` bytes, by the places where they begin."""
+        super().__init__()
+        self._size, self._parts, self._at = size, parts, 0
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say that one can go to any place in it."""
+        return True
+
+    def tell(self) -> int:
+        """Return where the next read begins."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place."""
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the bytes from here on, all of which have to be held.
+
+        Raises:
+            OSError: they are not.
+        """
+        end = self._size if size < 0 else min(self._at + size, self._size)
+        for start, data in self._parts.items():
+            if start <= self._at and end <= start + len(data):
+                found = data[self._at - start : end - start]
+                self._at = end
+                return found
+        raise OSError("a footer leads to bytes outside its row group")
+
+
+def read_group(file: Parts, metadata: pq.FileMetaData, index: int, schema: pa.Schema) -> pa.RecordBatch:
+    """Return the rows of one row group, of which `file` holds all bytes, under a normalised schema.
+
+    Raises:
+        FormatError: it is a damaged one.
+        SourceError: a column has a type that a release cannot carry.
+    """
+    where = Path(f"row group {index}")
+    with _reading(where), pq.ParquetFile(pa.PythonFile(file, mode="r"), metadata=metadata, arrow_extensions_enabled=False) as parquet:
+        batches = parquet.read_row_group(index, use_threads=False).combine_chunks().to_batches()
+    if len(batches) != 1:
+        raise FormatError("a row group is empty or too large", where=str(where), expected="below 2 GiB")
+    return cast(batches[0], schema)
 
 
 def _group_range(group: pq.RowGroupMetaData) -> tuple[int, int]:

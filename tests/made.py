@@ -15,7 +15,7 @@ from simulator import Simulator
 
 from audit_logs.card import configs
 from audit_logs.manifest import Manifest, Roles, Shard, StepName
-from audit_logs.statement import Boundary, FilterStep
+from audit_logs.statement import Boundary, FilterStep, about_manifest
 from audit_logs.trust import RequiredStep, Trust
 from release.rows import dataset_root, row_digests, schema_fields
 from release.screen import shard_entry
@@ -84,6 +84,17 @@ def published(home: Path, shards: tuple[Shard, ...], schema: pa.Schema, line: Li
     for path in [path for path in world.files if path.startswith("data/")]:
         del world.files[path]  # the simulator's own
     return Made(home, world.write_to(home), world)
+
+
+def withdrawn(made: Made) -> None:
+    """Let the institution withdraw a release, and write its log anew."""
+    world = made.world
+    world.withdraw("release", about_manifest(world.manifest.digest), "publish")
+    world.write_log()
+    world.write_to(made.folder)
+    for path in (made.folder / "log").rglob("*.p/*"):
+        if path.relative_to(made.folder).as_posix() not in world.files:
+            path.unlink()
 
 
 def _shard(folder: Path, split: str, rows: list[Mapping[str, Any]], schema: pa.Schema) -> Shard:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -38,9 +40,25 @@ def schema(data: bytes) -> pa.Schema:
     Raises:
         FormatError: it is no Parquet footer.
     """
+    with _parsed(data) as file:
+        return file.schema_arrow
+
+
+def metadata(data: bytes) -> pq.FileMetaData:
+    """Return what a footer's bytes say of the file's row groups.
+
+    Raises:
+        FormatError: it is no Parquet footer.
+    """
+    with _parsed(data) as file:
+        return file.metadata
+
+
+@contextmanager
+def _parsed(data: bytes) -> Iterator[pq.ParquetFile]:
     try:
-        # A schema stands in the last part of a file and refers to nothing before it.
+        # What is asked for stands in the last part of a file and refers to nothing before it.
         with pq.ParquetFile(pa.BufferReader(MAGIC + data), arrow_extensions_enabled=False) as file:
-            return file.schema_arrow
+            yield file
     except (pa.ArrowException, OSError) as error:
         raise FormatError("the footer of a data file cannot be read", found=str(error).splitlines()[0]) from error

@@ -21,7 +21,7 @@ from audit_logs import contact
 from audit_logs.contact import Chosen
 from audit_logs.errors import StoreError, VerificationError
 from audit_logs.files import FolderFiles
-from audit_logs.manifest import Manifest, Shard
+from audit_logs.manifest import Manifest, RowGroup, Shard
 from audit_logs.report import Report
 from audit_logs.seen import Seen
 from audit_logs.verify import verify as verify_light
@@ -67,13 +67,21 @@ class Opened:
         Raises:
             VerificationError: they are not, or the file changed (`parquet-schema`, `range-digest`).
         """
-        schema = footer.schema(footer.read(self.folder / shard.path, shard))
-        plain = rows.normalise(schema)
-        if rows.schema_fields(plain) != self.manifest.schema:
-            raise VerificationError("a data file has other columns than the manifest", where=shard.path, code="parquet-schema")
-        if fault := role_fault(plain, self.manifest.columns) or metadata_fault(schema, self.manifest.columns):
-            raise VerificationError("the manifest contradicts itself", where=shard.path, found=fault, code="parquet-schema")
-        return plain.with_metadata({key: value for key, value in (schema.metadata or {}).items() if key == b"huggingface"})
+        return carried_schema(footer.schema(footer.read(self.folder / shard.path, shard)), self.manifest, shard.path)
+
+
+def carried_schema(schema: pa.Schema, manifest: Manifest, where: str) -> pa.Schema:
+    """Return the columns that a data file's footer tells, after checking that they are the manifest's and play their roles.
+
+    Raises:
+        VerificationError: they are not (`parquet-schema`).
+    """
+    plain = rows.normalise(schema)
+    if rows.schema_fields(plain) != manifest.schema:
+        raise VerificationError("a data file has other columns than the manifest", where=where, code="parquet-schema")
+    if fault := role_fault(plain, manifest.columns) or metadata_fault(schema, manifest.columns):
+        raise VerificationError("the manifest contradicts itself", where=where, found=fault, code="parquet-schema")
+    return plain.with_metadata({key: value for key, value in (schema.metadata or {}).items() if key == b"huggingface"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +134,23 @@ def groups(opened: Opened, shard: Shard, schema: pa.Schema) -> Iterator[Group]:
     wanted = iter(shard.row_groups)
     image = opened.manifest.columns.image
     for batch in table.read_groups(opened.folder / shard.path, schema.remove_metadata()):
-        group = next(wanted, None)
-        found = _digested(batch, image)
-        if group is None or rows.tree_root(np.frombuffer(b"".join(found.digests), np.uint8).reshape(-1, 32)).hex() != group.root:
-            raise _changed(shard)
-        if missing := without_bytes(batch, image):
-            raise VerificationError(
-                "a row has a path in the place of its image", where=shard.path, found=f"{missing} rows", code="row-image"
-            )
-        yield found
+        yield proven(batch, shard, next(wanted, None), image)
     if next(wanted, None) is not None:
         raise _changed(shard)
+
+
+def proven(batch: pa.RecordBatch, shard: Shard, wanted: RowGroup | None, image: str | None) -> Group:
+    """Return a row group whose rows gave the manifest's root, and whose images all have bytes.
+
+    Raises:
+        VerificationError: as `groups`.
+    """
+    found = _digested(batch, image)
+    if wanted is None or rows.tree_root(np.frombuffer(b"".join(found.digests), np.uint8).reshape(-1, 32)).hex() != wanted.root:
+        raise _changed(shard)
+    if missing := without_bytes(batch, image):
+        raise VerificationError("a row has a path in the place of its image", where=shard.path, found=f"{missing} rows", code="row-image")
+    return found
 
 
 def _digested(batch: pa.RecordBatch, image: str | None) -> Group:

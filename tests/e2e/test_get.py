@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 from hub_server import Repository, environment, serving
-from made import Line, Made, Maker, maker, row
+from made import Line, Made, Maker, maker, row, withdrawn
 
-from audit_logs.statement import about_manifest
 from release.consume.address import Address, parse
 from release.errors import UsageError
 
@@ -134,12 +133,7 @@ def test_a_second_run_updates_and_says_what_changed(hub: Hub, first: Made, make:
 
 def test_a_withdrawn_release_is_not_fetched_unless_asked_for(hub: Hub, first: Made) -> None:
     """It says so and exits 4 before any data comes; the reason stands in words."""
-    first.world.withdraw("release", about_manifest(first.world.manifest.digest), "publish")
-    first.world.write_log()
-    first.world.write_to(first.folder)
-    for path in (first.folder / "log").rglob("*.p/*"):
-        if f"log/{path.relative_to(first.folder / 'log').as_posix()}" not in first.world.files:
-            path.unlink()
+    withdrawn(first)
     hub.repository.at[SECOND] = files_of(first)
     hub.repository.commits |= {"main": SECOND, SECOND: SECOND}
     assert hub.get(code=4)["verdict"] == "withdrawn"
