@@ -198,14 +198,14 @@ class Rows(Iterator[Row]):
     """Rows on their way: dictionaries by column; a picture as the release stores it, `{"bytes", "path"}` or its bytes."""
 
     def __init__(self, source: Stream) -> None:
-        self._stream = source
+        self._release = source.manifest.digest[:16]
         self._next = source.start
-        self._rows = self._given()
+        self._rows = _placed(source)
 
     @property
     def position(self) -> str:
         """Which rows were given out, for `Stream.after`."""
-        return f"{self._stream.manifest.digest[:16]}:{self._next[0]}:{self._next[1]}"
+        return f"{self._release}:{self._next[0]}:{self._next[1]}"
 
     def __next__(self) -> Row:
         """Return the next row.
@@ -215,15 +215,18 @@ class Rows(Iterator[Row]):
             HubError: the Hub refused or failed.
             StoreError: a file cannot be read.
         """
-        return next(self._rows)
+        self._next, row = next(self._rows)
+        return row
 
-    def _given(self) -> Iterator[Row]:
-        first, skipped = self._stream.start
-        prover = RangeProver(self._stream.manifest, self._stream.reader)
-        wanted = (group for group in self._stream.groups() if group.place >= first)
-        for group, batch in ahead(lambda one: prover.prove(one.shard, one.number), wanted):
-            columns = {name: batch.column(name) for name in self._stream.columns}
-            for index in range(skipped if group.place == first else 0, batch.num_rows):
-                is_last = index + 1 == batch.num_rows
-                self._next = (group.place + 1, 0) if is_last else (group.place, index + 1)
-                yield {name: column[index].as_py() for name, column in columns.items()}
+
+def _placed(source: Stream) -> Iterator[tuple[tuple[int, int], Row]]:
+    """Yield each row with the place of the one that follows it."""
+    first, skipped = source.start
+    prover = RangeProver(source.manifest, source.reader)
+    wanted = (group for group in source.groups() if group.place >= first)
+    for group, batch in ahead(lambda one: prover.prove(one.shard, one.number), wanted):
+        columns = {name: batch.column(name) for name in source.columns}
+        for index in range(skipped if group.place == first else 0, batch.num_rows):
+            is_last = index + 1 == batch.num_rows
+            following = (group.place + 1, 0) if is_last else (group.place, index + 1)
+            yield following, {name: column[index].as_py() for name, column in columns.items()}
