@@ -10,7 +10,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet install --constra
 # What decides whether an environment is still the right one; a second run that finds nothing changed installs nothing.
 PINS = pyproject.toml constraints.txt
 
-.PHONY: demo test check coverage bench docs vectors tamper fuzz kernel-agreement foreign clients bench-proof bench-newbytes recall clean
+.PHONY: demo test check coverage bench docs vectors tamper fuzz kernel-agreement foreign clients bench-proof bench-newbytes bench-get recall clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.run
@@ -38,6 +38,9 @@ bench-proof: $(VENV)/.run $(SIGNING)/.ready
 
 bench-newbytes: $(VENV)/.run
 	$(BIN)/python -m bench.newbytes
+
+bench-get: $(VENV)/.run
+	PYTHONPATH=tests $(BIN)/python -m bench.get
 
 recall: $(VENV)/.run
 	$(BIN)/python -m bench.recall --write

@@ -39,7 +39,8 @@ class Repository:
         requests: every request, as "METHOD path" with the bytes asked for.
         at: commit -> its files, where they are not `content`.
         faults: path -> what goes wrong with its next deliveries: a status, `cut` (the connection ends in the middle), `truncate` (a
-            whole answer of half the bytes) or `flip` (one bit). By the name of a writing route: a status, `cut` (the connection ends
+            whole answer of half the bytes), `flip` (one bit), `whole` (all of it where
+            a range was asked for) or `""` (nothing). By the name of a writing route: a status, `cut` (the connection ends
             before anything is done), `done` (it ends after it was) or `kill` (so does the client).
         large: bytes from which a file is in large-file storage.
         exists: whether there is such a repository.
@@ -229,11 +230,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(fault, b"{}", {"X-Error-Message": "not now"})
         elif fault == "cut":
             self._cut(data, headers)
-        elif wanted := self.headers.get("Range"):
+        elif (wanted := self.headers.get("Range")) and fault != "whole":
             first, _, last = wanted.removeprefix("bytes=").partition("-")
             end = min(int(last or len(data) - 1), len(data) - 1)
             headers["Content-Range"] = f"bytes {first}-{end}/{len(data)}"
-            self._send(206, data[int(first) : end + 1], headers)
+            self._send(206, _bent(data[int(first) : end + 1], fault), headers)
         else:
             self._send(200, _bent(data, fault), headers)
 

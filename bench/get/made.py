@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 from made import PICTURE, Line, Made, published
 
@@ -42,7 +43,4 @@ def _shard(home: Path, path: str, what: tuple[int, int, int]) -> Shard:
         batch = pa.record_batch([pa.array(values, PICTURE), pa.array(captions)], schema=_SCHEMA)
         writer.append(batch)
         digests.append(row_digests(batch).tobytes())
-    flat = b"".join(digests)
-    import numpy as np
-
-    return shard_entry(path, "train", writer.close(), np.frombuffer(flat, np.uint8).reshape(-1, 32), _GROUP_ROWS)
+    return shard_entry(path, "train", writer.close(), np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32), _GROUP_ROWS)

@@ -1,12 +1,17 @@
-"""One messy project for all tests of this folder, and the candidate that is built from it once; a tidy one to damage."""
+"""One messy project for all tests of this folder, and the candidate that is built from it once; a tidy one to damage; a release on a Hub."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hub_server import Repository, serving
+from made import Made, Maker, maker
 from messy import Built, make_messy, messy_rows
-from project import EXACT, LINKS, Project, Wanted, make, rows
+from on_hub import FIRST, NAME, ROWS, Hub, files_of
+from project import EXACT, LINKS, Project, Wanted, rows
+from project import make as make_project
 
 
 @pytest.fixture(scope="session")
@@ -33,4 +38,27 @@ def clean(tmp_path: Path, tidy: Project) -> Project:
 @pytest.fixture(scope="session")
 def tidy(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return a small clean project whose steps decode no picture."""
-    return make(tmp_path_factory.mktemp("tidy") / "project", rows(), Wanted(steps=(EXACT, LINKS)))
+    return make_project(tmp_path_factory.mktemp("tidy") / "project", rows(), Wanted(steps=(EXACT, LINKS)))
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Maker:
+    """Return a function that writes a release of rows by split."""
+    return maker(tmp_path)
+
+
+@pytest.fixture
+def first(make: Maker) -> Made:
+    """Return version 1.0.0."""
+    return make({"train": ROWS})
+
+
+@pytest.fixture
+def hub(first: Made, tmp_path: Path) -> Iterator[Hub]:
+    """Return a Hub that has it."""
+    commits = {"main": FIRST, "v1.0.0": FIRST, FIRST: FIRST}
+    repository = Repository(NAME, commits, {}, at={FIRST: files_of(first)})
+    with serving(repository) as endpoint:
+        trust = tmp_path / "pinned.json"
+        trust.write_bytes(first.trust.read_bytes())
+        yield Hub(tmp_path, repository, endpoint, trust)

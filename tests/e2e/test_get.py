@@ -2,96 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
-from hub_server import Repository, environment, serving
-from made import Line, Made, Maker, maker, row, withdrawn
+from hub_lies import LIES
+from hub_server import environment
+from made import Made, Maker, withdrawn
+from on_hub import FIRST, NAME, SECOND, SHARD, Hub, files_of, release_more
 
 from release.consume.address import Address, parse
 from release.errors import UsageError
-
-NAME = "example/street-scenes"
-FIRST, SECOND, THIRD = ("1" * 40, "2" * 40, "3" * 40)
-SHARD = "data/train-00000-of-00001.parquet"
-ROWS = [row(number) for number in range(20)]
-
-
-def files_of(made: Made) -> dict[str, bytes]:
-    """Return a release's files as a repository holds them."""
-    files = {path.relative_to(made.folder).as_posix(): path.read_bytes() for path in made.folder.rglob("*") if path.is_file()}
-    return files | {"trust.json": made.trust.read_bytes(), ".gitattributes": b"*.parquet filter=lfs\n"}
-
-
-@dataclass
-class Hub:
-    """A Hub with one repository, and a reader with a folder of its own."""
-
-    home: Path
-    repository: Repository
-    endpoint: str
-    trust: Path
-    out: Path = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Name the reader's folder."""
-        self.out = self.home / "reader" / "street-scenes"
-        self.out.parent.mkdir()
-
-    def run(self, *words: str, code: int = 0) -> Any:
-        """Run a command as the reader, and return its answer."""
-        command = [sys.executable, "-m", "release", *words, "--format", "json"]
-        env = environment(self.endpoint, self.home / "hf") | {"XDG_CACHE_HOME": str(self.home / "cache")}
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=env)
-        assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
-        return json.loads(done.stdout)
-
-    def get(self, *more: str, code: int = 0, version: str = "") -> Any:
-        """Run `release get`."""
-        return self.run("get", f"hub:{NAME}{version}", "--out", str(self.out), "--trust", str(self.trust), *more, code=code)
-
-    def left(self) -> list[str]:
-        """Return what lies beside the release."""
-        return sorted(path.name for path in self.out.parent.iterdir())
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Maker:
-    """Return a function that writes a release of rows by split."""
-    return maker(tmp_path)
-
-
-@pytest.fixture
-def first(make: Maker) -> Made:
-    """Return version 1.0.0."""
-    return make({"train": ROWS})
-
-
-@pytest.fixture
-def hub(first: Made, tmp_path: Path) -> Iterator[Hub]:
-    """Return a Hub that has it."""
-    commits = {"main": FIRST, "v1.0.0": FIRST, FIRST: FIRST}
-    repository = Repository(NAME, commits, {}, at={FIRST: files_of(first)})
-    with serving(repository) as endpoint:
-        trust = tmp_path / "pinned.json"
-        trust.write_bytes(first.trust.read_bytes())
-        yield Hub(tmp_path, repository, endpoint, trust)
-
-
-def release_more(hub: Hub, first: Made, make: Maker) -> Made:
-    """Publish version 1.1.0 without two rows and with three more."""
-    second = make(
-        {"train": [*ROWS[:5], *ROWS[7:], *(row(number) for number in range(100, 103))]}, Line("1.1.0", after=first.world), place="second"
-    )
-    hub.repository.at[SECOND] = files_of(second)
-    hub.repository.commits |= {"main": SECOND, "v1.1.0": SECOND, SECOND: SECOND}
-    return second
 
 
 def test_a_release_is_fetched_verified_and_then_visible(hub: Hub, first: Made) -> None:
@@ -173,64 +95,6 @@ def test_loading_from_the_hub_gives_verified_rows(hub: Hub) -> None:
     )
     assert done.stdout.strip() == "20", done.stderr
     assert (hub.home / "rows" / "hub" / "example--street-scenes").is_dir()
-
-
-def _old(hub: Hub, first: Made, make: Maker) -> None:
-    release_more(hub, first, make)
-    hub.get()
-    hub.repository.commits["main"] = FIRST
-
-
-def _tag(hub: Hub, first: Made, make: Maker) -> None:
-    release_more(hub, first, make)
-    hub.repository.commits["v1.0.0"] = SECOND
-
-
-def _fork(hub: Hub, first: Made, make: Maker) -> None:
-    hub.get()
-    world = first.world
-    world.entries, world.cosigners = [], dict(world.cosigners)
-    world.supersede(previous="0" * 64)
-    world.write_statements()
-    world.finish()
-    files = files_of(first)
-    hub.repository.at[SECOND] = {path: data for path, data in files.items() if not path.startswith("log/")} | {
-        path: data for path, data in world.files.items() if not path.startswith("data/")
-    }
-    hub.repository.commits |= {"main": SECOND, SECOND: SECOND}
-    assert make
-
-
-def _files(change: Callable[[dict[str, bytes]], Any]) -> Callable[[Hub, Made, Maker], None]:
-    def lie(hub: Hub, _: Made, __: Maker) -> None:
-        change(hub.repository.at[FIRST])
-
-    return lie
-
-
-LIES: dict[str, tuple[Callable[[Hub, Made, Maker], Any], str, str]] = {
-    "an old commit served as new": (_old, "", "log-rollback"),
-    "a tag that leads elsewhere": (_tag, "@1.0.0", "manifest-version"),
-    "another history": (_fork, "", "log-fork"),
-    "a missing shard": (_files(lambda files: files.pop(SHARD)), "", "folder-missing"),
-    "an extra shard": (_files(lambda files: files.update({"data/extra.parquet": b"x"})), "", "folder-extra"),
-    "an extra script": (_files(lambda files: files.update({"loader.py": b"x"})), "", "folder-extra"),
-    "a truncated file": (_files(lambda files: files.update({SHARD: files[SHARD][:-9]})), "", "file-size"),
-    "a flipped bit": (_files(lambda files: files.update({SHARD: files[SHARD][:-1] + b"!"})), "", "file-digest"),
-    "another card": (
-        _files(lambda files: files.update({"README.md": files["README.md"].replace(b"Street", b"street")})),
-        "",
-        "file-digest",
-    ),
-    "another manifest": (
-        _files(lambda files: files.update({"release.json": files["release.json"].replace(b"cc-by", b"cc-bz")})),
-        "",
-        "no-candidate",
-    ),
-    "another checkpoint": (_files(lambda files: files.update({"log/checkpoint": b"x"})), "", "checkpoint-form"),
-    "a path that leaves the folder": (_files(lambda files: files.update({"../../evil": b"x"})), "", "folder-name"),
-    "no release": (_files(lambda files: files.clear()), "", "folder-missing"),
-}
 
 
 @pytest.mark.parametrize("lie", LIES)
