@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hub_server import Repository, environment
 from made import Line, Made, Maker, row
 
@@ -54,6 +55,7 @@ class Hub:
     endpoint: str
     trust: Path
     out: Path = field(init=False)
+    token: str = ""
 
     def __post_init__(self) -> None:
         """Name the reader's folder."""
@@ -63,10 +65,24 @@ class Hub:
     def run(self, *words: str, code: int = 0) -> Any:
         """Run a command as the reader, and return its answer."""
         command = [sys.executable, "-m", "release", *words, "--format", "json"]
-        env = environment(self.endpoint, self.home / "hf") | {"XDG_CACHE_HOME": str(self.home / "cache")}
+        env = self.environment() | {"XDG_CACHE_HOME": str(self.home / "cache")}
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=env)
         assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
         return json.loads(done.stdout)
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of the reader's processes."""
+        mine = environment(self.endpoint, self.home / "hf")
+        return mine | ({"HF_TOKEN": self.token} if self.token else {})
+
+    def here(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the client of this very process know this Hub."""
+        from huggingface_hub import constants
+
+        template = constants.HUGGINGFACE_CO_URL_TEMPLATE.removeprefix(constants.ENDPOINT)
+        monkeypatch.setattr(constants, "ENDPOINT", self.endpoint)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", self.endpoint + template)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
     def get(self, *more: str, code: int = 0, version: str = "") -> Any:
         """Run `release get`."""
@@ -75,7 +91,7 @@ class Hub:
     def read(self, ways: Sequence[str] = ("load", "stream"), *, times: int = 1, version: str = "") -> list[Any]:
         """Return what a program comes to that loads and streams the release, in one process: captions, or the code of an error."""
         words = [f"hub:{NAME}{version}", str(self.trust), str(self.home / "rows"), str(times), *ways]
-        env = environment(self.endpoint, self.home / "hf")
+        env = self.environment()
         done = subprocess.run([sys.executable, "-c", _PROGRAM, *words], capture_output=True, text=True, check=False, timeout=240, env=env)
         assert done.returncode == 0, done.stderr
         return list(json.loads(done.stdout))

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 from audit_logs.contact import Chosen
@@ -28,6 +28,7 @@ from audit_logs.report import Report
 from audit_logs.verify import recorded
 from release.checks import local_folder, remembered, trust_bytes
 from release.consume.address import is_on_hub, parse
+from release.consume.arriving import unwritten
 from release.consume.hubrecord import check_listed, check_version, fetch_record
 from release.consume.proven import Opened
 from release.consume.ranges import FolderReader, HubReader, RangeProver, Reader, ahead
@@ -78,9 +79,12 @@ def stream(
 
 def _from_hub(name: str, chosen: Chosen, accept_stale: timedelta | None) -> tuple[Opened, Reader]:
     address = parse(name)
-    with TemporaryDirectory(prefix="vetted-release-") as place:
-        listed = fetch_record(address, Path(place))
-        opened = _opened(FolderFiles(Path(place)), chosen, accept_stale)
+    try:
+        with TemporaryDirectory(prefix="vetted-release-") as place:
+            listed = fetch_record(address, Path(place))
+            opened = _opened(FolderFiles(Path(place)), chosen, accept_stale)
+    except OSError as error:
+        raise unwritten(error, Path(gettempdir())) from error
     check_version(opened.manifest, address)
     check_listed(opened.manifest, listed.sizes)
     return opened, HubReader(listed.source)
