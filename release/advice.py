@@ -217,16 +217,28 @@ def explained(report: Report | Told) -> list[str]:
     return ["", "What that means:", *(f"  {text}" for text in means), "", "What to do next:", *following]
 
 
+class RefusedError(VerificationError):
+    """A release may not be used, for what its verification said.
+
+    Attributes:
+        report: what it said.
+    """
+
+    report: Report
+
+
 def require(report: Report, accept_stale: timedelta | None = None) -> None:
     """Return if a release may be used, as `Report.require` does.
 
     Raises:
-        VerificationError: it may not; the next step is what a reader can do about it.
+        RefusedError: it may not; the next step is what a reader can do about it.
     """
     try:
         report.require(accept_stale)
     except VerificationError as error:
-        raise error.recast(VerificationError, next_step=advice(report)) from error
+        refused = error.recast(RefusedError, next_step=advice(report))
+        refused.report = report
+        raise refused from error
 
 
 def newer(report: Report | Told) -> str:

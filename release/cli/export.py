@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from release.cli import _verdict
 from release.cli._command import FOLDER, command
 from release.cli._output import Output
 
@@ -65,13 +66,20 @@ def export(output: Output, folder: str, layout: str, out: Path, **options: Any) 
 
     Pictures are written byte for byte as they were screened. The receipt (`*.receipt.json` in the new folder) proves which rows of
     which release they are: `release receipt check` needs it, the folder and your trust file, and neither release nor network.
+
+    Exit codes: 0 exported; 1 failed, 3 stale, 4 withdrawn, 5 incomplete, as `release verify` says it: nothing is written then.
     """
+    from release.advice import RefusedError
     from release.consume import Wanted, open_release
     from release.consume.export import as_json, export
 
     columns = options["columns"]
     wanted = Wanted(layout, options["captions"], None if columns is None else tuple(columns.split(",")), options["where"], options["split"])
-    opened = open_release(folder, options["trust"], options["allow_stale"])
+    try:
+        opened = open_release(folder, options["trust"], options["allow_stale"])
+    except RefusedError as refused:
+        output.result(_verdict.as_json(refused.report), "\n".join(_verdict.in_words(refused.report)))
+        return refused.report.exit_code
     with output.progress("rows", total=opened.manifest.rows, unit="rows") as bar:
         exported = export(opened, out, wanted, progress=bar.update)
     opened.remember()

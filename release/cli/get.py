@@ -66,25 +66,16 @@ def get(output: Output, address: str, out: Path, **options: Any) -> int:  # noqa
 def _as_json(got: Got) -> dict[str, object]:
     from audit_logs.documents import write
     from audit_logs.telling import as_json, tell
+    from release.cli._verdict import as_json as refused
 
-    value = (
-        dict(as_json(tell(got.report)))
-        if got.folder is not None
-        else {"verdict": got.report.verdict, "failures": write(got.report.failures)}
-    )
+    value = dict(as_json(tell(got.report))) if got.folder is not None else refused(got.report)
     return value | {"folder": None if got.folder is None else str(got.folder), "changes": write(got.changes)}
 
 
 def _in_words(got: Got) -> Iterator[str]:
-    from release.advice import explained, reason
+    from release.cli._verdict import in_words
 
-    report = got.report
-    yield f"{report.verdict.upper()}: {report.release} {report.version}".rstrip() + ("" if got.folder is None else f" in {got.folder}")
-    if got.folder is None or report.verdict != "verified":
-        yield from (f"  {failure}" for failure in report.failures)
-    if why := reason(report):
-        yield f"The reason that the institution gives: {why}"
-    yield from explained(report)
+    yield from in_words(got.report, where="" if got.folder is None else f" in {got.folder}")
     if got.changes is not None:
         yield from _changes(got.changes)
 

@@ -37,15 +37,17 @@ def check(output: Output, file: Path, folder: Path, trust: tuple[Path, ...], now
 
     Neither the release nor a network is needed. Files may have been copied, renamed and re-ordered, and receipts of other exports
     may lie in FOLDER too. What was withdrawn after the receipt was made is not seen here: for that, verify the release's newest copy.
+    What `release verify` or `release get` remembered of the log beside a trust file is held against the receipt's.
 
     Exit codes: 0 vetted rows only, 5 something else as well, or a release that was not complete; 4 a withdrawn one; 1 an error.
     """
     from audit_logs.fields import instant
-    from release.checks import trust_bytes
+    from release.checks import remembered, trust_bytes
     from release.consume.vetting import check
 
     moment = instant(now) if now else datetime.now(UTC)
-    found = check(file, folder, [trust_bytes(one) for one in trust], now=moment)
+    seen = [known for one in trust if (known := remembered.read(one.with_suffix(".seen.json"))) is not None]
+    found = check(file, folder, [trust_bytes(one) for one in trust], now=moment, seen=seen)
     output.result(found.as_json(), "\n".join(_in_words(found)))
     return found.exit_code
 
@@ -71,4 +73,12 @@ def _in_words(found: Checked) -> Iterator[str]:
 def _source(source: Source) -> str:
     when = "" if source.confirmed is None else f" on {datetime.fromtimestamp(source.confirmed, UTC):%Y-%m-%d}"
     side = "" if source.separation is None else f" Its separation is `{source.separation}`: do not mix it with pictures of the other side."
-    return f"Rows of {source.release} {source.version}, passed by {', '.join(source.organisations)}; the log was confirmed{when}.{side}"
+    later = (
+        f" The log that you saw since then has {source.later} more entries, of which the receipt knows nothing: "
+        "the release may have been withdrawn. Verify its newest copy."
+        if source.later
+        else ""
+    )
+    return (
+        f"Rows of {source.release} {source.version}, passed by {', '.join(source.organisations)}; the log was confirmed{when}.{side}{later}"
+    )

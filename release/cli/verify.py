@@ -80,10 +80,9 @@ def verify(output: Output, folder: str, now: str | None, **options: Any) -> int:
 
 def _on_hub(output: Output, name: str, options: Mapping[str, Any]) -> int:
     """Verify a release on the Hub, and keep nothing of it but what was seen of its log, and the page."""
-    from audit_logs.documents import write
     from audit_logs.telling import as_json, tell
-    from release.advice import explained
     from release.checks import remembered
+    from release.cli import _verdict
     from release.consume.address import parse
     from release.consume.fetch import Wish, fetch
 
@@ -99,9 +98,7 @@ def _on_hub(output: Output, name: str, options: Mapping[str, Any]) -> int:
             where = state or chosen.state
             _remember(output, (Path(place), chosen), (where, remembered.read(where)), report)
         else:  # refused for its record; nothing was fetched that facts could be told of
-            failures = [f"  {failure}" for failure in report.failures]
-            words = [f"{report.verdict.upper()}: {report.release} {report.version}".rstrip(), *failures, *explained(report)]
-            output.result({"verdict": report.verdict, "failures": write(report.failures)}, "\n".join(words))
+            output.result(_verdict.as_json(report), "\n".join(_verdict.in_words(report)))
     write_page(output, target, report, chosen, whole=fetched.whole)
     return report.exit_code
 

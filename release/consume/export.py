@@ -27,7 +27,7 @@ from audit_logs.errors import StoreError, VerificationError
 from audit_logs.folder import CHECKPOINT
 from audit_logs.note import MAX_CHECKPOINT, parse_signed
 from release import store
-from release.consume import receipts, selection
+from release.consume import receipts, selection, vetting
 from release.consume.layouts import WRITERS, split_name
 from release.consume.proven import Opened, groups
 from release.consume.receipts import Receipt
@@ -68,7 +68,7 @@ def export(opened: Opened, out: Path, wanted: Wanted, *, progress: Callable[[int
         progress: told the number of rows of each row group that was read.
 
     Raises:
-        VerificationError: the release changed while it was read.
+        VerificationError: the release changed while it was read, or `out` lies in an export of the opposite side (`receipt-mixed`).
         UsageError: there is no such split or column, `out` is taken, or no row is left.
         StoreError: the export cannot be written; nothing of it stays.
     """
@@ -79,6 +79,7 @@ def export(opened: Opened, out: Path, wanted: Wanted, *, progress: Callable[[int
         )
     if place.resolve().is_relative_to(opened.folder.resolve()):
         raise UsageError("the export would lie inside the release", where=str(out), next_step="name a place outside the release")
+    vetting.check_surroundings(place, opened.manifest)
     with _staging(place) as staging:
         run, receipt, left_out = _export(opened, staging, wanted, progress)
         os.sync()  # an fsync for each of a hundred thousand pictures would take hours

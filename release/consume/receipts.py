@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import groupby, pairwise
@@ -24,6 +24,7 @@ from audit_logs.folder import CHECKPOINT
 from audit_logs.log import encode_bundle
 from audit_logs.manifest import Manifest
 from audit_logs.report import Report
+from audit_logs.seen import Seen
 from audit_logs.verify import recorded
 from release.consume import multiproof
 from release.consume.columns import image_digest, line_form, text_digest
@@ -244,7 +245,7 @@ def check_rows(receipt: Receipt) -> None:
         raise VerificationError("the receipt's proof has too many hashes", where="proof", code="receipt-proof")
 
 
-def record(receipt: Receipt, trust: bytes, *, now: datetime) -> Report:
+def record(receipt: Receipt, trust: bytes, *, now: datetime, seen: Seen | None = None) -> Report:
     """Return whether a receipt's release stood at its checkpoint (section 19.2); not a report to tell facts from.
 
     Age is no failure, having no quorum is: a receipt knows nothing of what came after its checkpoint.
@@ -253,10 +254,21 @@ def record(receipt: Receipt, trust: bytes, *, now: datetime) -> Report:
         receipt: the receipt.
         trust: the pinned trust file's bytes.
         now: the time, aware.
+        seen: what was remembered of the log. That it had more entries then is no failure (`later` tells how many); that it was another is.
     """
-    report = recorded(RecordFiles(receipt), trust, now=now)
+    report = recorded(RecordFiles(receipt), trust, now=now, seen=seen and _comparable(seen, len(receipt.entries)))
     is_dated = report.freshness is not None and report.freshness.age_seconds is not None
     return Report(tuple(failure for failure in report.failures if failure.code != "stale" or not is_dated), report.case)
+
+
+def _comparable(seen: Seen, size: int) -> Seen:
+    """Return what was seen, without the log where it was longer than the receipt's: its root then says nothing of a shorter one."""
+    return seen if seen.size <= size else replace(seen, size=0, root=merkle.EMPTY.hex())
+
+
+def later(receipt: Receipt, seen: Seen | None) -> int:
+    """Return how many entries a reader saw in the log beyond those that a receipt knows: a withdrawal may be among them."""
+    return 0 if seen is None else max(0, seen.size - len(receipt.entries))
 
 
 class RecordFiles:

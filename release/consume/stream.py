@@ -26,6 +26,7 @@ from audit_logs.files import FolderFiles
 from audit_logs.manifest import Manifest, Shard
 from audit_logs.report import Report
 from audit_logs.verify import recorded
+from release import advice
 from release.checks import local_folder, remembered, trust_bytes
 from release.consume.address import is_on_hub, parse
 from release.consume.arriving import unwritten
@@ -110,7 +111,7 @@ def _opened(files: FolderFiles, chosen: Chosen, accept_stale: timedelta | None) 
     """
     seen = remembered.read(chosen.state)
     report = recorded(files, chosen.data, now=datetime.now(UTC), seen=seen)
-    report.require(accept_stale)
+    advice.require(report, accept_stale)
     if report.manifest is None:
         raise VerificationError("the release has no manifest", where=str(files.folder), code="manifest")
     return Opened(files.folder, report.manifest, chosen, report, seen)

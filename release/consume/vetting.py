@@ -16,7 +16,9 @@ from typing import Any
 from audit_logs import documents
 from audit_logs import trust as trusts
 from audit_logs.errors import Failure, Problem, TrustError, VerificationError
+from audit_logs.manifest import Manifest
 from audit_logs.report import EXIT_CODES, Report
+from audit_logs.seen import Seen
 from release import store
 from release.consume import holding, receipts
 from release.consume.columns import line_form, text_digest, value_digest
@@ -46,6 +48,7 @@ class Source:
         rows: rows of the receipt.
         organisations: auditors whose opinions count.
         confirmed: when the quorum confirmed the log, in seconds since the epoch.
+        later: entries of the log beyond the receipt's that this reader saw elsewhere; a withdrawal may be among them.
     """
 
     release: str
@@ -54,6 +57,7 @@ class Source:
     rows: int
     organisations: tuple[str, ...]
     confirmed: int | None
+    later: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,15 @@ class Checked:
         return {name: documents.write(getattr(self, name)) for name in names}
 
 
-def check(receipt: Path, folder: Path, trust: Sequence[bytes], *, now: datetime) -> Checked:
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """By what receipts of a dataset line are judged: its trust file, and what was seen of its log."""
+
+    trust: bytes
+    seen: Seen | None
+
+
+def check(receipt: Path, folder: Path, trust: Sequence[bytes], *, now: datetime, seen: Sequence[Seen] = ()) -> Checked:
     """Check what a folder holds against a receipt, and against those that lie in the folder.
 
     Args:
@@ -94,6 +106,7 @@ def check(receipt: Path, folder: Path, trust: Sequence[bytes], *, now: datetime)
         folder: what was exported, or made of exports.
         trust: pinned trust files; each receipt is checked by that of its release's line.
         now: the time, aware.
+        seen: what was remembered of logs: a receipt with another history fails, and one with an older one is told as such.
 
     Raises:
         FormatError: the receipt has not its legal form (`receipt`).
@@ -101,44 +114,46 @@ def check(receipt: Path, folder: Path, trust: Sequence[bytes], *, now: datetime)
         TrustError: a trust file has not its legal form, or none is of this line.
         StoreError: receipt or folder cannot be read.
     """
-    lines = {parsed.name: data for data in trust for parsed in [trusts.parse(data)]}
+    memory = {one.origin: one for one in seen}
+    lines = {parsed.name: _Line(data, memory.get(parsed.log.origin)) for data in trust for parsed in [trusts.parse(data)]}
     main = _load(receipt)
     record = _recorded(main, lines, now)
     if record.failures:
-        return Checked(record.verdict, 0, (), (_source(main, record),), record.failures)
+        return Checked(record.verdict, 0, (), (_source(main, record, lines),), record.failures)
     receipts.check_rows(main)
     found = holding.read(folder)
     others = list(_others(folder, found, (main, lines), now))
-    _check_sides([main, *(other for other, _ in others)])
+    _check_sides([main.manifest, *(other.manifest for other, _ in others)])
     proven = [(main, record), *others]
     rows = _Rows([one for one, _ in proven])
     vetted, unscreened = _sort(found, rows)
-    return Checked(MIXED if unscreened else "verified", vetted, tuple(unscreened), tuple(_source(*one) for one in proven), ())
+    return Checked(MIXED if unscreened else "verified", vetted, tuple(unscreened), tuple(_source(*one, lines) for one in proven), ())
 
 
 def _load(path: Path) -> Receipt:
     return receipts.parse(store.read_file(path, receipts.LIMIT), where=path.name)
 
 
-def _recorded(receipt: Receipt, lines: Mapping[str, bytes], now: datetime) -> Report:
-    data = lines.get(receipt.manifest.name)
-    if data is None:
+def _recorded(receipt: Receipt, lines: Mapping[str, _Line], now: datetime) -> Report:
+    line = lines.get(receipt.manifest.name)
+    if line is None:
         expected = f"the trust file of {receipt.manifest.name}"
         raise TrustError(
             "a receipt is of another line than the trust file", expected=expected, found=", ".join(lines), code="manifest-name"
         )
-    return receipts.record(receipt, data, now=now)
+    return receipts.record(receipt, line.trust, now=now, seen=line.seen)
 
 
-def _source(receipt: Receipt, record: Report) -> Source:
+def _source(receipt: Receipt, record: Report, lines: Mapping[str, _Line]) -> Source:
     manifest, freshness = receipt.manifest, record.freshness
     counted = tuple(item.auditor.organisation for item in record.case.weighed if item.counts)
     age = None if freshness is None else freshness.age_seconds
     confirmed = None if age is None else int(record.case.now.timestamp()) - age
-    return Source(manifest.name, manifest.version, manifest.separation, len(receipt.rows), counted, confirmed)
+    later = receipts.later(receipt, lines[manifest.name].seen)
+    return Source(manifest.name, manifest.version, manifest.separation, len(receipt.rows), counted, confirmed, later)
 
 
-def _others(folder: Path, found: Holding, main: tuple[Receipt, Mapping[str, bytes]], now: datetime) -> Iterator[tuple[Receipt, Report]]:
+def _others(folder: Path, found: Holding, main: tuple[Receipt, Mapping[str, _Line]], now: datetime) -> Iterator[tuple[Receipt, Report]]:
     """Yield the other receipts in the folder that hold; one that does not is a fault, but its side counts all the same."""
     first, lines = main
     for path in found.receipts:
@@ -146,7 +161,7 @@ def _others(folder: Path, found: Holding, main: tuple[Receipt, Mapping[str, byte
             other = _load(folder / path)
             if other == first:
                 continue
-            _check_sides([first, other])
+            _check_sides([first.manifest, other.manifest])
             record = _recorded(other, lines, now)
             if record.failures:
                 raise VerificationError(f"its release is {record.verdict}", code=record.failures[0].code)
@@ -159,12 +174,29 @@ def _others(folder: Path, found: Holding, main: tuple[Receipt, Mapping[str, byte
             yield other, record
 
 
-def _check_sides(found: Sequence[Receipt]) -> None:
-    sides = {receipt.manifest.separation for receipt in found}
+def check_surroundings(place: Path, manifest: Manifest) -> None:
+    """Refuse a place below an export of the opposite side: whoever trains on that folder would train on both.
+
+    Raises:
+        VerificationError: it is one (`receipt-mixed`).
+    """
+    if manifest.separation not in OPPOSITE:
+        return
+    for folder in place.parents:
+        for path in sorted(folder.glob(f"*{receipts.SUFFIX}")):
+            try:
+                other = _load(path).manifest
+            except Problem:
+                continue  # no receipt: it vouches for nothing
+            _check_sides([manifest, other])
+
+
+def _check_sides(found: Sequence[Manifest]) -> None:
+    sides = {manifest.separation for manifest in found}
     if sides >= OPPOSITE:
         raise VerificationError(
             "receipts of opposite sides must not be used together: the one release keeps depictions of minors, the other adult content",
-            where=" and ".join(sorted({f"{receipt.manifest.name} {receipt.manifest.version}" for receipt in found})),
+            where=" and ".join(sorted({f"{manifest.name} {manifest.version}" for manifest in found})),
             next_step="keep the two exports apart, and train on one of them",
             code="receipt-mixed",
         )

@@ -6,13 +6,14 @@ import errno
 import hashlib
 import json
 import re
+import shutil
 import tarfile
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from made import PICTURE, Line, Made, Maker, picture, row
+from made import PICTURE, Line, Made, Maker, picture, row, withdrawn
 
 from audit_logs.errors import Problem, StoreError, VerificationError
 from audit_logs.manifest import Roles
@@ -161,6 +162,7 @@ def test_columns_that_do_not_fit_are_left_out_and_named(make: Maker, tmp_path: P
 def test_nothing_in_a_row_names_a_file(make: Maker, tmp_path: Path, layout: str) -> None:
     """Paths that leave the folder, device names, names that look alike: files are named by the release and their place in it."""
     paths = ["../../evil.png", "C:\\con.png", "nul", "a:b|c?.png", "p\u0430ypal.png", "paypal.png", "x" * 300, "\x00", ""]
+    paths += ["e\u0301.png", "\u00e9.png", "a.png", "A.PNG", "\uff21.png", "trailing. ", "dot.", "LPT1.txt", '*<>".jpg', "\u202egnp.exe"]
     made = make({"train": [row(number, path=path) for number, path in enumerate(paths)]})
     exported(made, tmp_path / "out", Wanted(layout))
     names = [path.name for path in (tmp_path / "out" / "train").glob("*")]
@@ -243,6 +245,39 @@ def test_only_a_verified_release_is_exported(make: Maker, tmp_path: Path) -> Non
         export(opened, tmp_path / "out", Wanted("kohya"))
     assert caught.value.code == "row-root"
     assert not (tmp_path / "out").exists()
+
+
+def test_the_command_ends_as_the_verdict_says(make: Maker, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Withdrawn 4, stale 3, incomplete 5, failed 1, as for every command that verifies; in words with what to do, and nothing is written."""
+
+    def refused(made: Made) -> tuple[int, str, str]:
+        words = ["export", str(made.folder), "--as", "kohya", "--out", str(tmp_path / "out"), "--trust", str(made.trust)]
+        code = run([*words, "--format", "json"])
+        verdict = json.loads(capsys.readouterr().out)["verdict"]
+        assert run(words) == code
+        assert not (tmp_path / "out").exists()
+        return code, verdict, capsys.readouterr().out
+
+    made = make({"train": [row(0), row(1)]})
+    withdrawn(made)
+    code, verdict, text = refused(made)
+    assert (code, verdict) == (4, "withdrawn")
+    assert "The reason that the institution gives" in text
+    assert "Do not train on it" in text
+    other = make({"train": [row(0)]}, place="other")
+    (other.folder / "README.md").write_text("x")
+    assert refused(other)[:2] == (1, "failed")
+    stale = make({"train": [row(0)]}, place="stale")
+    stale.world.cosigners = dict.fromkeys(stale.world.cosigners, 1_600_000_000)
+    stale.world.write_log()
+    stale.world.write_to(stale.folder)
+    assert refused(stale)[:2] == (3, "stale")
+    unreleased = make({"train": [row(0)]}, place="unreleased")
+    unreleased.world.entries.pop()
+    unreleased.world.write_log()
+    shutil.rmtree(unreleased.folder / "log")
+    unreleased.world.write_to(unreleased.folder)
+    assert refused(unreleased)[:2] == (5, "incomplete")
 
 
 def test_the_command_says_what_it_wrote(make: Maker, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

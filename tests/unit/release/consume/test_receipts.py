@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 from made import PICTURE, Line, Made, Maker, picture, row
 
-from audit_logs import canonical, merkle
+from audit_logs import canonical, merkle, seen
 from audit_logs.errors import FormatError, Problem, TrustError, VerificationError
 from audit_logs.manifest import Roles
 from audit_logs.statement import Opinion, Release, about_manifest
@@ -339,6 +339,41 @@ def test_exports_of_opposite_sides_are_not_mixed(make: Maker, tmp_path: Path) ->
     assert caught.value.code == "receipt-mixed"
     (both / adults.receipt.name).unlink()
     assert len(check(minors.receipt, both, trust, now=NOW).unscreened) == 3
+
+
+@pytest.mark.parametrize("below", ["more", "deep/er/more"])
+def test_nothing_is_exported_below_an_export_of_the_opposite_side(make: Maker, tmp_path: Path, below: str) -> None:
+    """Whoever trains on the folder above would train on both; the same side, none, and a receipt that is none are no reason."""
+    minors, adults, neither = (_side(make, tmp_path, side, number * 10) for number, side in enumerate(("minors", "adults", "none")))
+    (neither.folder / "x.receipt.json").write_bytes(b"{}")
+    with pytest.raises(VerificationError) as caught:
+        Export(adults.made, minors.folder / below, Wanted("kohya"))
+    assert caught.value.code == "receipt-mixed"
+    assert not (minors.folder / below).exists()
+    for done in (minors, neither):
+        Export(minors.made, done.folder / below, Wanted("kohya"))
+
+
+def test_what_was_seen_of_the_log_is_held_against_a_receipt(make: Maker, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A log that went on is told with the number of its entries, one that is another fails; a trust file that was replaced does not come back."""
+    made = make({"train": ROWS})
+    done = Export(made, tmp_path / "out", Wanted("kohya"))
+    words = ["receipt", "check", str(done.receipt), str(done.folder), "--trust", str(made.trust)]
+    memory = made.trust.with_suffix(".seen.json")
+    assert run(["verify", str(made.folder), "--trust", str(made.trust), "--format", "quiet"]) == 0
+    then = seen.parse(memory.read_bytes())
+    assert run(words) == 0
+    assert "more entries" not in capsys.readouterr().out
+    memory.write_bytes(seen.encode(replace(then, size=then.size + 2, root="0" * 64)))
+    assert run(words) == 0
+    assert "has 2 more entries, of which the receipt knows nothing" in capsys.readouterr().out
+    memory.write_bytes(seen.encode(replace(then, root="0" * 64)))
+    assert run([*words, "--format", "json"]) == 1
+    assert [failure["code"] for failure in json.loads(capsys.readouterr().out)["failures"]] == ["log-fork"]
+    trust = replace(then.trust, version=then.trust.version + 1) if then.trust else None
+    memory.write_bytes(seen.encode(replace(then, trust=trust)))
+    assert run([*words, "--format", "json"]) == 1
+    assert [failure["code"] for failure in json.loads(capsys.readouterr().out)["failures"]] == ["trust-rollback"]
 
 
 def test_exports_of_one_release_may_be_put_together(make: Maker, tmp_path: Path) -> None:
