@@ -106,16 +106,23 @@ def stem(path: str) -> str:
 def _take(found: Holding, path: str, file: IO[bytes] | io.RawIOBase) -> dict[str, bytes]:
     """Hash a picture, or return the bytes of a file that says something of pictures."""
     if _suffix(path) in (CAPTION, MEMBERS, LINES):
-        data = file.read(TEXT_LIMIT + 1) or b""
-        if len(data) > TEXT_LIMIT:
-            raise _DoubtError(f"it is larger than {TEXT_LIMIT} bytes")
-        return {path: data}
+        return {path: _whole(file)}
     digest, size = hashlib.sha256(), 0
     while chunk := file.read(_CHUNK):
         digest.update(chunk)
         size += len(chunk)
     found.pictures[path] = size, digest.hexdigest()
     return {}
+
+
+def _whole(file: IO[bytes] | io.RawIOBase) -> bytes:
+    """Return all bytes of a file; asked for at once, the room for the most that there might be would be taken first."""
+    data = bytearray()
+    while chunk := file.read(_CHUNK):
+        data += chunk
+        if len(data) > TEXT_LIMIT:
+            raise _DoubtError(f"it is larger than {TEXT_LIMIT} bytes")
+    return bytes(data)
 
 
 def _read_archive(found: Holding, path: str, files: FolderFiles) -> dict[str, bytes]:

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import groupby, pairwise
-from typing import Any, Literal
+from typing import Any
 
 from audit_logs import canonical, documents, merkle, tiles
 from audit_logs import manifest as manifests
 from audit_logs.errors import FormatError, Problem, VerificationError
-from audit_logs.fields import BASE, Count, Sha256, Text
+from audit_logs.fields import BASE
 from audit_logs.files import FileInfo
 from audit_logs.folder import CHECKPOINT
 from audit_logs.log import encode_bundle
@@ -26,54 +26,15 @@ from audit_logs.manifest import Manifest
 from audit_logs.report import Report
 from audit_logs.seen import Seen
 from audit_logs.verify import recorded
-from release.consume import multiproof
+from release.consume import multiproof, paper
 from release.consume.columns import image_digest, line_form, text_digest
+from release.consume.paper import Body, Row
 
 TYPE = BASE + "receipt/v0.1"
 LIMIT = 512 << 20
 SUFFIX = ".receipt.json"
 LAYOUTS = ("imagefolder", "kohya", "webdataset", "jsonl")
 WITHOUT_PICTURES = "jsonl"
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture that was exported: its length, its SHA-256, and what the row's struct says as its path."""
-
-    bytes: Count
-    path: Text | None
-    sha256: Sha256
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """An exported row.
-
-    Attributes:
-        shard: index in the manifest.
-        row: position in the shard.
-        columns: column digests in schema order, without that of the picture where `image` is given.
-        image: the picture; None for a layout without pictures.
-        text: the caption, where its line form stands in the export.
-    """
-
-    shard: Count
-    row: Count
-    columns: tuple[Sha256, ...]
-    image: Picture | None
-    text: Text | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Body:
-    """The members of a receipt but its type and the manifest."""
-
-    checkpoint: Text
-    entries: tuple[Text, ...]
-    layout: Literal["imagefolder", "kohya", "webdataset", "jsonl"]
-    columns: tuple[Text, ...]
-    rows: tuple[Row, ...]
-    proof: tuple[Text, ...]
 
 
 @dataclass(frozen=True)
@@ -110,15 +71,10 @@ class Receipt:
         Raises:
             FormatError: it would be larger than a receipt may be.
         """
-        body = _Body(
-            self.checkpoint.decode(),
-            tuple(map(_text, self.entries)),
-            _layout(self.layout),
-            self.columns,
-            self.rows,
-            tuple(map(_text, self.proof)),
-        )
-        data = canonical.encode({"_type": TYPE, "manifest": canonical_object(manifests.encode(self.manifest)), **documents.write(body)})
+        entries, proof = tuple(map(_text, self.entries)), tuple(map(_text, self.proof))
+        body = Body(self.checkpoint.decode(), entries, _layout(self.layout), self.columns, proof)
+        manifest = canonical_object(manifests.encode(self.manifest))
+        data = paper.encode({"_type": TYPE, "manifest": manifest, **documents.write(body)}, self.rows)
         if len(data) > LIMIT:
             raise FormatError(
                 "the receipt would be too large",
@@ -150,14 +106,14 @@ def parse(data: bytes, *, where: str) -> Receipt:
         FormatError: it has not its legal form (`receipt`, or `manifest` for the manifest in it).
     """
     try:
-        value = canonical.decode(data, where=where, limit=LIMIT)
+        value, rows = paper.decode(data, where, LIMIT)
         if value.pop("_type", None) != TYPE:
             raise documents.refuse(f"{where}._type", TYPE, "another type")
         manifest = manifests.parse(canonical.encode(value.pop("manifest", None)))
-        body = documents.read(_Body, value, where)
+        body = documents.read(Body, value, where)
         entries = tuple(canonical.decode_base64(entry, where=where) for entry in body.entries)
         proof = tuple(canonical.decode_base64(item, where=where) for item in body.proof)
-        receipt = Receipt(manifest, body.checkpoint.encode(), entries, body.layout, body.columns, body.rows, proof)
+        receipt = Receipt(manifest, body.checkpoint.encode(), entries, body.layout, body.columns, rows, proof)
         _check_form(receipt)
     except Problem as problem:
         code = "manifest" if problem.code == "manifest" else "receipt"

@@ -23,7 +23,8 @@ from release import store
 from release.consume import holding, receipts
 from release.consume.columns import line_form, text_digest, value_digest
 from release.consume.holding import Holding, Saying
-from release.consume.receipts import Receipt, Row
+from release.consume.paper import Row
+from release.consume.receipts import Receipt
 
 OPPOSITE = {"minors", "adults"}
 MIXED = "incomplete"
@@ -131,7 +132,8 @@ def check(receipt: Path, folder: Path, trust: Sequence[bytes], *, now: datetime,
 
 
 def _load(path: Path) -> Receipt:
-    return receipts.parse(store.read_file(path, receipts.LIMIT), where=path.name)
+    size = path.stat().st_size if path.is_file() else 0  # a reader takes room for the most that it may read
+    return receipts.parse(store.read_file(path, min(size, receipts.LIMIT)), where=path.name)
 
 
 def _recorded(receipt: Receipt, lines: Mapping[str, _Line], now: datetime) -> Report:

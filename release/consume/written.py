@@ -13,8 +13,9 @@ from audit_logs import merkle
 from release.consume import content, multiproof
 from release.consume.columns import line_form
 from release.consume.layouts import Item, Layout
+from release.consume.paper import Picture, Row
 from release.consume.proven import Group, Opened, content_of
-from release.consume.receipts import WITHOUT_PICTURES, Picture, Row
+from release.consume.receipts import WITHOUT_PICTURES
 from release.consume.selection import Condition
 from release.errors import UsageError
 
