@@ -38,3 +38,17 @@ def test_search_that_misses_one_query_is_refused(monkeypatch: pytest.MonkeyPatch
     for wrong in (hits[1:], [*hits, 399]):
         with pytest.raises(SystemExit, match="exactly"):
             near._check("lossy", {"count": 400, "hits": wrong})
+
+
+def test_quick_run_of_getting_tells_figures_and_writes_them(tmp_path: Path) -> None:
+    """A release of a few megabytes is served, fetched in four ways, exported in every layout, and its receipt checked."""
+    command = [sys.executable, "-m", "bench.get", "--mb", "8", "--files", "300", "--rounds", "1", "--results", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    found = json.loads((tmp_path / "get.json").read_text(encoding="utf-8"))
+    runs = [*found["downloads"].values(), *found["exports"].values(), found["receipt"]["check"]]
+    assert [len(one) for one in runs] == [1] * 9
+    assert all(one[0]["seconds"] > 0 and one[0]["peak"] > 0 for one in runs)
+    assert (tmp_path / "get.md").read_text(encoding="utf-8") == run.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["get.json", "get.md"]
