@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from release.consume.columns import is_exportable
 from release.errors import UsageError
@@ -30,6 +29,8 @@ class Condition:
 
     def meets(self, batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
         """Return for each row whether it meets the condition."""
+        import pyarrow.compute as pc  # who only fetches needs none of its functions
+
         found = pc.call_function(_FUNCTIONS[self.sign], [batch.column(self.column), self.value])
         return np.asarray(found.fill_null(pa.scalar(value=False)).to_numpy(zero_copy_only=False), bool)
 

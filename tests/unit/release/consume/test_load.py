@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,7 +23,7 @@ import release
 from audit_logs import seen as seen_files
 from audit_logs import trust as trusts
 from audit_logs.contact import Chosen
-from audit_logs.errors import Problem, VerificationError
+from audit_logs.errors import Problem, StoreError, VerificationError
 from audit_logs.files import FolderFiles
 from audit_logs.manifest import Roles
 from audit_logs.telling import tell
@@ -301,3 +303,18 @@ def test_rows_are_checked_alike_in_several_processes(released: Any, monkeypatch:
         [failure.code for failure in DataChecks(released.published, workers)(bent, FolderFiles(released.published))] for workers in (1, 2)
     ]
     assert found == [["row-root"], ["row-root"]]
+
+
+def test_a_full_disk_is_told_and_leaves_no_part_of_a_cache(released: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows are proven, and there is no room for them: one sentence says so, and no file is left."""
+    whole = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if ".arrow" in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        whole(descriptor)
+
+    monkeypatch.setattr("os.fsync", fsync)
+    with pytest.raises(StoreError, match="the disk is full"):
+        release.load(released.published, released.trust, cache_dir=tmp_path / "rows")
+    assert not [path for path in (tmp_path / "rows").rglob("*") if path.is_file()]
