@@ -17,6 +17,7 @@ import stat
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -47,11 +48,13 @@ __all__ = [
     "make_private_folder",
     "open_file",
     "open_new",
+    "open_part",
     "place_folder",
     "read_file",
     "remove_file",
     "swap_folder",
     "write_file",
+    "write_hidden",
 ]
 
 CHUNK = 1 << 20
@@ -70,6 +73,24 @@ def open_new(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
     """
     with writing(path, PRIVATE if private else PUBLIC) as file:
         yield file
+
+
+def write_hidden(path: Path, data: bytes | bytearray) -> None:
+    """Write a small file into a folder that nobody sees before it is whole; not brought to the disk for itself.
+
+    Raises:
+        OSError: as the system says.
+    """
+    path.write_bytes(data)
+
+
+def open_part(path: Path) -> FileIO:
+    """Open a file that is not whole yet, or make it, to read what is there and to write on behind it; a link is not followed.
+
+    Raises:
+        OSError: as the system says.
+    """
+    return FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666), "r+b")
 
 
 def open_file(path: Path) -> BinaryIO:

@@ -16,6 +16,7 @@ import shutil
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path, PurePosixPath
 
 from audit_logs.errors import StoreError, VerificationError
@@ -24,8 +25,6 @@ from audit_logs.manifest import FileEntry, Shard
 from release import store
 from release.hub import HubDataset
 
-_PART = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-_WHOLE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _Stamp = tuple[int, int, int, int]
 
 
@@ -112,18 +111,18 @@ class Landing:
         return arrived
 
     def _fetch(self, part: Path, entry: Shard | FileEntry) -> Arrived:
-        with os.fdopen(os.open(part, _PART, 0o666), "r+b", buffering=0) as file:
+        with store.open_part(part) as file:
             digester = Digester(entry)
             if os.fstat(file.fileno()).st_size > entry.bytes:
                 file.truncate(0)
-            _feed(digester, iter(lambda: file.read(store.CHUNK), b""))
+            _feed(digester, iter(lambda: file.read(store.CHUNK) or b"", b""))
             if digester.size < entry.bytes:
                 for chunk in self.source.chunks(entry.path, digester.size):
                     if digester.size + len(chunk) > entry.bytes:
                         part.unlink()
                         raise _wrong(entry, f"more than {entry.bytes}", entry.bytes)
                     digester.update(chunk)
-                    _write(file.fileno(), chunk)
+                    _write(file, chunk)
             if (digester.size, digester.sha256) != (entry.bytes, entry.sha256):
                 part.unlink()
                 raise _wrong(entry, str(digester.size) if digester.size != entry.bytes else "other bytes", digester.size)
@@ -167,15 +166,15 @@ def _stamp(status: os.stat_result) -> _Stamp:
 def _hashed(path: Path, entry: Shard | FileEntry) -> Arrived | None:
     """Return a file that has the bytes of the manifest; None if it has others, or is none."""
     try:
-        descriptor = os.open(path, _WHOLE)
-    except OSError:
+        opened = FolderFiles(path.parent).open(path.name)
+    except StoreError:
         return None
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
+    with opened as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_size != entry.bytes:
             return None
         digester = Digester(entry)
-        _feed(digester, iter(lambda: file.read(store.CHUNK), b""))
+        _feed(digester, iter(lambda: file.read(store.CHUNK) or b"", b""))
     return Arrived(_stamp(status), digester.ranges) if digester.sha256 == entry.sha256 else None
 
 
@@ -184,10 +183,10 @@ def _feed(digester: Digester, chunks: Iterable[bytes]) -> None:
         digester.update(chunk)
 
 
-def _write(descriptor: int, chunk: bytes) -> None:
-    written = os.write(descriptor, chunk)
+def _write(file: FileIO, chunk: bytes) -> None:
+    written = file.write(chunk) or 0
     while written < len(chunk):  # a full disk takes a part first
-        written += os.write(descriptor, memoryview(chunk)[written:])
+        written += file.write(memoryview(chunk)[written:]) or 0
 
 
 def _link(copy: Path, target: Path) -> None:

@@ -153,4 +153,4 @@ def _bring(source: HubDataset, folder: Path, path: str, sizes: tuple[int, int]) 
             code="file-size",
         )
     store.make_folder((folder / path).parent)
-    (folder / path).write_bytes(data)
+    store.write_hidden(folder / path, data)

@@ -17,6 +17,7 @@ import release
 from audit_logs.contact import Chosen
 from audit_logs.errors import Problem, StoreError
 from release.cli import run
+from release.consume import arriving
 from release.consume.address import parse
 from release.consume.fetch import Wish
 from release.consume.get import get
@@ -83,15 +84,16 @@ class FullDisk:
 
     def of_data(self, room: int) -> None:
         """Let it have room for some bytes of data files."""
-        whole = os.write
+        whole = arriving._write
 
-        def write(descriptor: int, data: Any) -> int:
-            if self.writes + len(data) > room:
+        def write(file: Any, chunk: bytes) -> None:
+            fits = max(0, min(len(chunk), room - self.writes))
+            self.writes += fits
+            whole(file, chunk[:fits])
+            if fits < len(chunk):
                 raise self._full()
-            self.writes += len(data)
-            return whole(descriptor, data)
 
-        self._patch.setattr("release.consume.arriving.os.write", write)
+        self._patch.setattr(arriving, "_write", write)
 
     def of_small_files(self, name: str) -> None:
         """Let it have no room for a file of the record."""
