@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from release.consume import arriving
 from release.consume.address import parse
 from release.consume.fetch import Wish
 from release.consume.get import get
+from release.hub import HubDataset
 
 EVERY_WAY = ("get", "verify", "load", "stream")
 
@@ -180,7 +182,7 @@ def test_a_disk_that_is_really_full(hub: Hub, monkeypatch: pytest.MonkeyPatch) -
 def test_a_part_is_gone_on_with_by_a_later_run(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     """What came before the Hub failed is kept and hashed, and only the rest is asked for; a part with other bytes is told and gone."""
     hub.here(monkeypatch)
-    monkeypatch.setattr("release.hub._RETRIES", 0)
+    monkeypatch.setattr(sys.modules[HubDataset.__module__], "_RETRIES", 0)
     wish = Wish(parse(f"hub:{NAME}"), lambda _: Chosen(hub.trust.read_bytes(), None))
     hub.repository.faults[SHARD] = ["cut"]
     with pytest.raises(Problem, match="the Hub could not be reached"):
