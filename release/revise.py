@@ -27,7 +27,7 @@ from release.lineage import Lineage
 from release.receipt import Receipt
 from release.screen import Job, keyed_roots, shard_entry
 from release.source import Unit
-from release.steps import KEPT, REMOVED, UNSCREENABLE, Gathers, Held, Step, UnitResult
+from release.steps import KEPT, REMOVED, UNSCREENABLE, Gathers, Held, Step, Taken, UnitResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +54,40 @@ def second_pass(job: Job, steps: Sequence[Step], receipts: Sequence[Receipt], he
             continue
         taken = step.gather([_result(job, receipt, number) for receipt in current], held)
         held, told = replace(held, lineage=taken.lineage or held.lineage), [*told, *taken.told]
-        unknown = taken.rows.keys() - {receipt.unit for receipt in current}
+        unknown = (taken.rows.keys() | taken.unscreenable.keys()) - {receipt.unit for receipt in current}
         if unknown:
             raise StepError(
                 "a step names a shard that is not there", where=f"step {step.name}", found=str(min(unknown)), code="step-gather"
             )
-        current = [_without(job, receipt, _Removal(step.name, number, taken.rows.get(receipt.unit, {}))) for receipt in current]
+        current = [_without(job, receipt, _removal(step.name, number, taken, receipt.unit)) for receipt in current]
     return Revised(tuple(current), tuple(told), held.lineage)
 
 
 @dataclass(frozen=True, slots=True)
 class _Removal:
-    """What a gathering step takes from one shard: position in the shard -> list or rule that asks for it."""
+    """What a gathering step takes from one shard: position in the shard -> list or rule that asks for it, or why it could not be judged."""
 
     name: str
     number: int
     taken: Mapping[int, str]
+    unjudged: Mapping[int, str]
+
+    @property
+    def going(self) -> list[int]:
+        """The positions of all rows that it takes."""
+        return [*self.taken, *self.unjudged]
+
+
+def _removal(name: str, number: int, taken: Taken, unit: int) -> _Removal:
+    """Return what a step takes from one shard.
+
+    Raises:
+        StepError: a row has two fates.
+    """
+    found = _Removal(name, number, taken.rows.get(unit, {}), taken.unscreenable.get(unit, {}))
+    if found.taken.keys() & found.unjudged.keys():
+        raise StepError("a gathering step both removes a row and cannot judge it", where=f"step {name}", code="step-gather")
+    return found
 
 
 def _tables(job: Job, receipt: Receipt) -> dict[str, Path]:
@@ -95,13 +113,13 @@ def _first(job: Job, receipt: Receipt) -> int:
 def _without(job: Job, receipt: Receipt, removal: _Removal) -> Receipt:
     """Return the receipt of a shard from which rows were taken; the shard's files are written again."""
     later = tuple(_fewer(tally, number, removal) for number, tally in enumerate(receipt.tallies, 1))
-    if not removal.taken:
+    if not removal.going:
         return receipt
     unit = job.source.units[receipt.unit]
     positions = table.read_whole(_tables(job, receipt)["positions"])
     kept = np.flatnonzero(positions["kept"].to_numpy())
-    going = np.isin(kept, list(removal.taken))
-    if int(going.sum()) != len(removal.taken):
+    going = np.isin(kept, removal.going)
+    if int(going.sum()) != len(removal.going):
         raise StepError("a gathering step names a row that is not kept", where=f"step {removal.name}", code="step-gather")
     store.remove_file(job.receipt_path(unit))
     steps = _rewrite_tables(job, receipt, removal, (kept, going))
@@ -120,8 +138,9 @@ def _fewer(tally: Tally, number: int, removal: _Removal) -> Tally:
     """Return a step's tally after the removal: the step itself removes more, a later one has fewer to begin with."""
     if number == removal.number:
         taken = Counter(tally.by_list) + Counter(count_lists(removal.taken.values()))
-        return replace(tally, removed=tally.removed + len(removal.taken), by_list=dict(taken))
-    return replace(tally, entered=tally.entered - len(removal.taken)) if number > removal.number else tally
+        unscreenable = dict(Counter(tally.unscreenable) + Counter(removal.unjudged.values()))
+        return replace(tally, removed=tally.removed + len(removal.taken), by_list=dict(taken), unscreenable=unscreenable)
+    return replace(tally, entered=tally.entered - len(removal.going)) if number > removal.number else tally
 
 
 def _rewrite_tables(
@@ -144,13 +163,13 @@ def _rewrite_tables(
 def _moved(unit: Unit, removal: _Removal, prints: pa.Table, rows: tuple[npt.NDArray[np.int64], Job]) -> pa.Table:
     positions, job = rows
     first = sum(other.rows for other in job.source.units[: unit.index])
-    count = len(positions)
+    count, status = len(positions), {True: "removed", False: "unscreenable"}
     place = {
         "position": pa.array(positions + first, pa.int64()),
-        "status": pa.array(["removed"] * count, pa.string()),
+        "status": pa.array([status[position in removal.taken] for position in positions.tolist()], pa.string()),
         "step": pa.array([removal.number] * count, pa.int32()),
-        "reason": pa.array([""] * count, pa.string()),
-        "list": pa.array([removal.taken[position] for position in positions.tolist()], pa.string()),
+        "reason": pa.array([removal.unjudged.get(position, "") for position in positions.tolist()], pa.string()),
+        "list": pa.array([removal.taken.get(position, "") for position in positions.tolist()], pa.string()),
         "locator": pa.array([job.source.locator(unit, position) for position in positions.tolist()], pa.string()),
     }
     return pa.table({**place, **{name: prints[name] for name in prints.schema.names}})

@@ -10,7 +10,8 @@ all shards before it can judge has a second pass; its shape is `Gathers`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar, runtime_checkable
 
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from audit_logs.envelope import PublicKey
 from audit_logs.statement import SelfTest
 from release.errors import StepError
 from release.fingerprint import Fingerprints, Pictures
@@ -150,6 +152,50 @@ class Looks(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for a whole build before its first row is read.
+
+    Attributes:
+        now: when it began.
+        name: the dataset line.
+        institution: the key that signs it.
+        max_list_age_days: the largest age of a list, None for any.
+        rows: rows of the source.
+    """
+
+    now: datetime
+    name: str
+    institution: PublicKey
+    max_list_age_days: int | None
+    rows: int
+
+
+@runtime_checkable
+class Awaits(Protocol):
+    """A step that needs what others have to give, and can tell whether it is there and still holds."""
+
+    def ready(self, terms: Terms) -> None:
+        """Check it.
+
+        Raises:
+            Problem: it is not there, or does not hold for this build.
+        """
+
+
+@runtime_checkable
+class Testifies(Protocol):
+    """A step with sealed evidence of its own."""
+
+    def evidence(self, number: int, positions: Iterator[pa.RecordBatch]) -> Mapping[str, Mapping[str, Iterator[pa.RecordBatch]]]:
+        """Return its tables by tier and name, each as batches of one schema.
+
+        Args:
+            number: the step's place in the plan, from 1.
+            positions: the table `positions` of tier rows.
+        """
+
+
 @runtime_checkable
 class Rounds(Protocol):
     """A step over numbers that another machine may round otherwise, so that who does it again has to allow for that."""
@@ -209,11 +255,13 @@ class Taken:
         rows: by shard the positions of rows to remove, each with the name of the list or rule that asks for it; "" where no list does.
         told: what the institution may read of it on its own screen: nothing of single rows, lists or places.
         lineage: the memory of the line after this build, or None where it stays as it was.
+        unscreenable: by shard the positions of rows that it could not judge, each with the reason.
     """
 
     rows: Mapping[int, Mapping[int, str]]
     told: tuple[str, ...] = ()
     lineage: Lineage | None = None
+    unscreenable: Mapping[int, Mapping[int, str]] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -70,8 +70,8 @@ class Seeing(Plain):
 
     name = "seeing"
 
-    def __init__(self, taken: dict[int, dict[int, str]]) -> None:
-        self.taken = taken
+    def __init__(self, taken: dict[int, dict[int, str]], unjudged: dict[int, dict[int, str]] | None = None) -> None:
+        self.taken, self.unjudged = taken, unjudged or {}
         self.seen: list[list[int]] = []
 
     def screen(self, rows: Rows, alive: Any) -> Verdicts:  # noqa: ARG002  (the protocol's)
@@ -82,7 +82,7 @@ class Seeing(Plain):
         """Remember what is shown, and name rows."""
         self.seen = [result.status.tolist() for result in results]
         self.notes = [table.read_whole(result.tables["notes"])["text"].to_pylist() for result in results if "notes" in result.tables]
-        return Taken(self.taken, told=(f"{self.name} was here",))
+        return Taken(self.taken, told=(f"{self.name} was here",), unscreenable=self.unjudged)
 
 
 class Remembering(Seeing):
@@ -168,6 +168,32 @@ def test_an_interrupted_second_pass_screens_its_shards_anew(screened: Any) -> No
     second_pass(job, steps, receipts, Held())
     assert job.finished(job.source.units[0]) is None
     assert job.finished(job.source.units[1]) == receipts[1]
+
+
+def test_rows_that_a_step_could_not_judge_are_unscreenable(screened: Any) -> None:
+    """They are not kept, have their reason and no list, and the accounts tell them from removed ones."""
+    job, steps, receipts = screened(Seeing({1: {0: "a-rule"}}, {1: {3: "no-word"}, 0: {2: "no-word"}}))
+    first, second = second_pass(job, steps, receipts, Held()).receipts
+    assert (released(job, first), released(job, second)) == (["0-0", "0-3", "0-4"], ["1-2"])
+    tallies = add_up([first.tallies, second.tallies])
+    check_balance(9, tallies, first.shard.rows + second.shard.rows)
+    assert (tallies[1].removed, dict(tallies[1].unscreenable), dict(tallies[1].by_list)) == (1, {"no-word": 2}, {"a-rule": 1})
+    gone = table.read_whole(job.work / "00001.removed.parquet").to_pylist()
+    assert [(row["position"], row["status"], row["reason"], row["list"]) for row in gone] == [
+        (5, "removed", "", "a-rule"),
+        (6, "removed", "", ""),
+        (8, "unscreenable", "no-word", ""),
+    ]
+
+
+def test_a_row_cannot_have_two_fates(screened: Any) -> None:
+    """A step that removes a row and cannot judge it is refused, as is one that cannot judge a row that is gone."""
+    job, steps, receipts = screened(Seeing({1: {0: "x"}}, {1: {0: "why"}}))
+    with pytest.raises(StepError, match="both removes"):
+        second_pass(job, steps, receipts, Held())
+    job, steps, receipts = screened(Seeing({}, {1: {1: "why"}}))
+    with pytest.raises(StepError, match="names a row"):
+        second_pass(job, steps, receipts, Held())
 
 
 @pytest.mark.parametrize("taken", [{0: {1: "gone already"}}, {0: {5: "not there"}}, {7: {0: "no such shard"}}])
