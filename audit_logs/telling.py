@@ -17,6 +17,7 @@ from audit_logs.report import Report
 from audit_logs.statement import FilterStep, ListUse
 
 PROVEN = "proven here"
+# What a confirmed claim of an audit report means.
 CLAIMS = {
     "signatures": "Steps and candidate are signed by keys that the trust file allows for them.",
     "log": "The log holds from its first entry on, and the candidate follows the line's last release.",
@@ -31,16 +32,17 @@ CLAIMS = {
     "step-commitments": "What each step says that it took in and gave on follows from the sealed rows.",
     "list-entries": "As many entries of each list were used as the steps say, none of them twice.",
     "filters": "No published row would be taken by a step without lists, done again with its attested parameters.",
+    "remote-request": "List holders were asked about every published row, as it is.",
+    "remote-answer": "No row that a list holder matched is published.",
     "fingerprints": "Fingerprints and links of all published rows, made anew, are those that were screened.",
     "no-listed-row": "No published row matches a list of the auditor's own.",
 }
-"""What a confirmed claim of an audit report means."""
+# What a manifest's member `separation` means.
 SEPARATIONS = {
     "none": "rows with either signal were removed",
     "minors": "rows with both signals, and those with the adult signal alone, were removed",
     "adults": "rows with both signals, and those with the signal of a minor alone, were removed",
 }
-"""What a manifest's member `separation` means."""
 _GIBIBYTE = 1 << 30
 
 

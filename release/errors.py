@@ -9,6 +9,7 @@ Problem
 ├── BuildError       a candidate cannot be made, or its rows do not balance
 ├── EvidenceError    a sealed tier cannot be made or opened
 ├── AuditError       an audit cannot be carried out
+├── ExchangeError    what two institutions hand each other about a list is refused
 ├── GateError        the trust policy does not allow publication
 ├── HubError         the Hub refused or failed
 └── UsageError       a command was called wrongly
@@ -92,6 +93,12 @@ class AuditError(Problem):
     """An audit cannot be carried out."""
 
     code = "audit"
+
+
+class ExchangeError(Problem):
+    """A request to a list holder, or the answer to one, is refused."""
+
+    code = "exchange"
 
 
 class GateError(Problem):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -89,36 +89,43 @@ def seal(path: Path, tier: Tier, tables: Sequence[tuple[str, Path]], recipients:
     )
     head = MAGIC + len(header).to_bytes(8, "big") + header
     with store.open_new(path) as out:
-        pyrage.encrypt_io(_Plaintext(head, [table for _, table in tables]), out, keys)
+        pyrage.encrypt_io(Padded(_chunks(head, [table for _, table in tables])), out, keys)
     return store.file_sha256(path)
 
 
-class _Plaintext(io.RawIOBase):
-    """Head, tables and padding as one readable stream."""
+def _chunks(head: bytes, tables: Sequence[Path]) -> Iterator[bytes]:
+    yield head
+    for table in tables:
+        with table.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                yield chunk
 
-    def __init__(self, head: bytes, tables: Sequence[Path]) -> None:
+
+class Padded(io.RawIOBase):
+    """Chunks, and the padding of their length, as one readable stream."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
         super().__init__()
-        self._chunks = self._generate(head, tables)
+        self._chunks = self._generate(chunks)
         self._rest = memoryview(b"")
 
     @staticmethod
-    def _generate(head: bytes, tables: Sequence[Path]) -> Iterator[bytes]:
-        length = len(head)
-        yield head
-        for table in tables:
-            with table.open("rb") as file:
-                while chunk := file.read(CHUNK):
-                    length += len(chunk)
-                    yield chunk
+    def _generate(chunks: Iterable[bytes]) -> Iterator[bytes]:
+        length = 0
+        for chunk in chunks:
+            length += len(chunk)
+            yield chunk
         padding = padded_length(length) - length
         while padding > 0:
             yield bytes(min(padding, CHUNK))
             padding -= CHUNK
 
     def readable(self) -> bool:
+        """Tell that it can be read."""
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill a buffer with the next bytes, and return their number."""
         while not self._rest:
             chunk = next(self._chunks, None)
             if chunk is None:

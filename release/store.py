@@ -15,6 +15,7 @@ import os
 import shutil
 import stat
 import sys
+import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from io import FileIO
@@ -46,6 +47,7 @@ __all__ = [
     "lock",
     "make_folder",
     "make_private_folder",
+    "new_folder",
     "open_file",
     "open_new",
     "open_part",
@@ -187,6 +189,21 @@ def place_folder(staging: Path, destination: Path) -> None:
         raise _refusal(destination, error) from error
     for parent in {staging.parent, destination.parent}:
         fsync_folder(parent)
+
+
+@contextmanager
+def new_folder(destination: Path) -> Iterator[Path]:
+    """Give an empty folder that takes its name, which nothing may have, when the block ends well, and is gone if it does not.
+
+    Raises:
+        StoreError: something stands at `destination`, or it cannot be done here.
+        OSError: no folder can be made beside it.
+    """
+    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=f".{destination.name}.") as place:
+        staging = Path(place) / destination.name
+        make_folder(staging)
+        yield staging
+        place_folder(staging, destination)
 
 
 def _rename_new(staging: Path, destination: Path) -> None:

@@ -15,6 +15,7 @@ from release.steps.exact_hash import Parameters as Digests
 from release.steps.near_hash import Parameters as Pixels
 from release.steps.neighbours import Parameters as Near
 from release.steps.photodna import Parameters as PhotoDna
+from release.steps.remote import Parameters as Elsewhere
 from release.steps.separate import Parameters as Sides
 from release.steps.text import Parameters as Captions
 from release.steps.thin import Parameters as Cells
@@ -36,9 +37,9 @@ def looked_at(step: FilterStep) -> Looked:
             return Looked("declared")
         case Score() | Sides() as scored:
             return Looked(scored.covers)
-        case Digests():
+        case Digests() | Elsewhere(distance=None):
             return Looked("stored")
-        case Pixels(conventions=conventions):
+        case Pixels(conventions=conventions) | Elsewhere(conventions=conventions):
             return Looked("pixels", conventions)
         case Near(pdq=radius, conventions=conventions):
             return Looked("declared" if radius is None else "pixels", conventions)

@@ -27,6 +27,8 @@ LAST_KEYED_ROOT = "last-keyed-root"
 STEP_COMMITMENTS = "step-commitments"
 LIST_ENTRIES = "list-entries"
 FILTERS = "filters"
+REMOTE_REQUEST = "remote-request"
+REMOTE_ANSWER = "remote-answer"
 FINGERPRINTS = "fingerprints"
 NO_LISTED_ROW = "no-listed-row"
 
@@ -44,6 +46,8 @@ ORDER = (
     STEP_COMMITMENTS,
     LIST_ENTRIES,
     FILTERS,
+    REMOTE_REQUEST,
+    REMOTE_ANSWER,
     FINGERPRINTS,
     NO_LISTED_ROW,
 )

@@ -23,6 +23,7 @@ from release.evidence import OpenedTier
 from release.plan import StepPlan
 from release.steps import KEPT, Gathers, Looks, Rounds, Rows, Step, kinds
 from release.steps.neighbours import Neighbours
+from release.steps.remote import KIND as REMOTE
 
 
 @dataclass(slots=True)
@@ -121,6 +122,8 @@ def _again(step: FilterStep, case: Examined) -> Step:
     if faults:
         raise StepError("its parameters are not those of its kind")
     made = factory.build(StepPlan(step.step.name, factory.kind, (), parameters), (), case.columns)
+    if step.step.kind == REMOTE:
+        raise StepError("it rests on the word of a list holder, whose lists nobody else has")
     if isinstance(made, Rounds) and made.decoder != step.decoder:
         raise StepError("its pictures were decoded or judged by other versions than those here")
     if isinstance(made, Looks):

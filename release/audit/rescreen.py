@@ -21,18 +21,18 @@ from audit_logs import manifest as manifests
 from audit_logs.envelope import MAX_BUNDLE
 from audit_logs.manifest import Manifest
 from audit_logs.statement import FilterStep
-from release import canary, store
+from release import store
 from release.audit.attested import compared
 from release.audit.evidence_tables import batches, columns, fixed, malformed
 from release.audit.opened import opened_folder
-from release.audit.sealed_prints import hits, is_sealed
-from release.errors import AuditError, EvidenceError, ListError
+from release.audit.sealed_prints import check_canaries, hits, is_sealed
+from release.errors import EvidenceError, ListError
 from release.evidence import OpenedTier, open_tier
 from release.ledger import LISTS
 from release.lists import ListStore, StoredList
 from release.lists.entries import WIDTHS, reserved
 from release.lists.stored import Index, new_index
-from release.match import DigestIndex, NearIndex
+from release.match import DigestIndex
 from release.steps.near_hash import DISTANCE
 
 
@@ -98,7 +98,7 @@ def rescreen(request: Request, tick: Callable[[int], object] = lambda _: None) -
         schema = columns(tier, "kept")
         known = _known(request, manifest, folder)
         indexes = {kind: _index(used, kind, known) for kind in sorted(used.entries) if used.entries[kind] and is_sealed(kind, schema)}
-        _self_test(used.name, indexes, request.distance)
+        check_canaries(used.name, indexes, request.distance)
         done = Rescreened(
             release=f"{manifest.name} {manifest.version}",
             rows=manifest.rows,
@@ -181,23 +181,3 @@ def _index(used: StoredList, kind: str, known: tuple[bytes, DigestIndex] | None)
         marks = np.frombuffer(b"".join(next(keyed) for _ in range(len(chunk))), np.uint8).reshape(-1, 32)
         fresh.append(chunk[~index.contains(marks)])
     return new_index(kind, np.concatenate(fresh), reserved(kind))
-
-
-def _self_test(name: str, indexes: Mapping[str, Index], distance: int) -> None:
-    """Find the reserved entries, without which a count of zero would say nothing.
-
-    Raises:
-        AuditError: one was missed.
-    """
-    for kind, index in indexes.items():
-        if isinstance(index, NearIndex):
-            fine = index.reserved_within(canary.picture_forms(), distance) == [k for k in canary.DISTANCES if k <= distance]
-        else:
-            fine = isinstance(index, DigestIndex) and bool((index.find(reserved(kind)) >= 0).all())
-        if not fine:
-            raise AuditError(
-                "the self-test failed, so the counts could not be believed",
-                where=f"list {name}, type {kind}",
-                next_step="import the list again; if that does not help, report this as a bug",
-                code="canary",
-            )

@@ -25,6 +25,7 @@ from release.audit import accounts, claims, finding, statements
 from release.audit.candidate import Auditing, Examined, examine
 from release.audit.commitments import check_commitments
 from release.audit.evidence_tables import gone_rows, source_shards
+from release.audit.exchanges import check_exchanges
 from release.audit.filters import Filters, filters
 from release.audit.fingerprints import Comparison
 from release.audit.matching import Matching, matching
@@ -37,6 +38,7 @@ from release.checks import outside, remembered, trust_bytes
 from release.errors import AuditError, EvidenceError
 from release.evidence import OpenedTier, open_tier
 from release.lists import ListStore, StoredList
+from release.steps.remote import KIND as REMOTE
 
 SKIPPABLE = (claims.FINGERPRINTS, claims.NO_LISTED_ROW)
 ALWAYS = (
@@ -233,7 +235,9 @@ class _Checked:
 
 def _nothing(case: Examined) -> _Checked:
     """Return that nothing more was checked: what the claims speak of is not what was signed."""
-    rest = [name for name in claims.ORDER if name not in {claim.claim for claim in case.claims}]
+    asked = any(step.step.kind == REMOTE for step in case.steps)
+    open_claims = [name for name in claims.ORDER if asked or name not in (claims.REMOTE_REQUEST, claims.REMOTE_ANSWER)]
+    rest = [name for name in open_claims if name not in {claim.claim for claim in case.claims}]
     made = (*case.claims, *(claims.not_checkable(name, "an earlier check failed") for name in rest))
     return _Checked(made, (), (), drawn=False, limitations=(), matching=None)
 
@@ -253,7 +257,8 @@ class _Checks:
         with opened_folder(self.request.private) as folder:
             rows = self._open("rows", folder)
             matches = self._open("matches", folder) if self.auditing.auditor.tier == "matches" else None
-            made = [*self._keyed(rows, matches), self._source(rows)]
+            asked = check_exchanges(self.case, self.auditing.trust, rows, matches)
+            made = [*self._keyed(rows, matches), self._source(rows), *asked.claims]
             compared, matched, filtered = self._pass(rows, matches)
         left_out = (claims.skipped(name, "the auditor left it out") for name in SKIPPABLE if name in self.request.skip)
         made += [*left_out, *(done.claim() for done in (compared, matched, filtered) if done is not None)]
@@ -263,7 +268,7 @@ class _Checks:
             tiers=("rows",) if matches is None else ("matches", "rows"),
             lists=matched.lists if matched else (),
             drawn=compared is not None and self.case.columns.image is not None,
-            limitations=matched.limitations if matched else (),
+            limitations=(*(matched.limitations if matched else ()), *asked.limitations),
             matching=matched,
         )
 

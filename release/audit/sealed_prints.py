@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from audit_logs.statement import SelfTest
+from release import canary
 from release.audit.evidence_tables import fixed, malformed
+from release.errors import AuditError
 from release.fingerprint import CONVENTIONS
 from release.ledger import FORMS, PDQ_BYTES
 from release.lists import urls
-from release.lists.entries import WIDTHS, Entries, link_entry
+from release.lists.entries import WIDTHS, Entries, link_entry, reserved
 from release.lists.stored import Index
 from release.match import DigestIndex, NearIndex
 from release.steps.url import TRACKING
@@ -40,6 +44,31 @@ def hits(batch: pa.RecordBatch, kind: str, index: Index, distance: int) -> Flags
     if isinstance(index, DigestIndex):
         found[owners[index.contains(entries)]] = True
     return found
+
+
+def check_canaries(name: str, indexes: Mapping[str, Index], distance: int) -> SelfTest:
+    """Find a list's reserved entries in its indexes by type, without which a count of zero would say nothing, and return how many.
+
+    Raises:
+        AuditError: one was missed, or one beyond the distance was found.
+    """
+    planted = beyond = 0
+    for kind, index in indexes.items():
+        wanted = [number for number in canary.DISTANCES if number <= distance] if isinstance(index, NearIndex) else list(reserved(kind))
+        if isinstance(index, NearIndex):
+            fine = index.reserved_within(canary.picture_forms(), distance) == wanted
+            beyond += len(canary.DISTANCES) - len(wanted)
+        else:
+            fine = isinstance(index, DigestIndex) and bool((index.find(reserved(kind)) >= 0).all())
+        if not fine:
+            raise AuditError(
+                "the self-test failed, so the counts could not be believed",
+                where=f"list {name}, type {kind}",
+                next_step="import the list again; if that does not help, report this as a bug",
+                code="canary",
+            )
+        planted += len(wanted)
+    return SelfTest(planted=planted, caught=planted, beyond=beyond)
 
 
 def _digests(batch: pa.RecordBatch, kind: str) -> tuple[Entries, Owners]:

@@ -29,6 +29,7 @@ _KINDS = {
     "classifier": "a score, and takes rows at or beyond a threshold",
     "separate": "a score for depictions of minors and one for adult sexual content, each with a threshold",
     "text": "captions with the terms and expressions of a confidential list, after both are brought to one form",
+    "remote": "nothing here: the holder of lists that do not leave it compared fingerprints, and its signed answer says which rows matched,",
     "neighbours": "kept rows with removed ones, by perceptual hashes or by vectors that came with the source,",
     "thin": "nothing: it draws rows so that those which a list took are hidden among them,",
     "url": "web addresses and host names after canonicalisation, found only where they are equal",
@@ -117,8 +118,14 @@ def _lists(facts: Facts) -> Iterator[str]:
     yield "## Lists of known material"
     yield ""
     rows = [(step, used) for step in facts.steps for used in step.lists]
+    elsewhere = [step for step in facts.steps if step.kind == "remote"]
+    for step in elsewhere:
+        holder = code(str(step.parameters.get("holder", "")))
+        yield f"Step {words(step.name)} rests on the word of a list holder, key {holder}: its lists never left it, and nobody else can check them."
+        yield ""
     if not rows:
-        yield "No step used a list of known material."
+        if not elsewhere:
+            yield "No step used a list of known material."
         return
     rows.sort(key=lambda row: (row[1].authority, row[1].vintage))
     yield from _table(

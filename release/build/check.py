@@ -17,7 +17,7 @@ from release.cardplan import gaps
 from release.lists import ListStore, StoredList
 from release.plan import Plan, StepPlan
 from release.source import look
-from release.steps import Looks, StepFactory, kinds
+from release.steps import Awaits, Looks, StepFactory, kinds
 from release.steps.thin import KIND as THIN
 
 
@@ -111,7 +111,10 @@ def _working(plan: Plan, step: StepPlan, kind: StepFactory, lists: tuple[StoredL
     )
     if made and isinstance(made[0], Looks) and schema is not None:
         looking = made[0]
-        yield _need("its columns in the source", lambda: looking.check(schema), "there, and of the right type")
+        if isinstance(made[0], Awaits):
+            yield _need("request and answer", lambda: looking.check(schema), "there, and those that the plan names")
+        else:
+            yield _need("its columns in the source", lambda: looking.check(schema), "there, and of the right type")
 
 
 def _need(what: str, look_for: Callable[[], object], detail: str = "") -> Need:

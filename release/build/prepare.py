@@ -25,7 +25,7 @@ from release.lineage import Lineage
 from release.lists import ListStore
 from release.plan import Plan, load
 from release.source import Source, open_source
-from release.steps import Looks, Step, build_steps, kinds
+from release.steps import Awaits, Looks, Step, Terms, build_steps, kinds
 from release.steps.separate import Separate, Side
 from release.steps.thin import KIND as THIN
 from release.tool import this_tool
@@ -107,6 +107,10 @@ def prepare(request: Request, now: datetime) -> Prepared:
     for step in steps:
         if isinstance(step, Looks):
             step.check(source.schema)
+    terms = Terms(now, plan.name, institution.public, plan.lists.max_age_days, sum(unit.rows for unit in source.units))
+    for step in steps:
+        if isinstance(step, Awaits):
+            step.ready(terms)
     plan = plan.settled(of_line(line, source))
     return Prepared(plan, trust, trust_bytes, institution, log, source, steps, line, request.overrides, _lineage(plan, steps, line))
 

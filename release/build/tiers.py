@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from release.evidence import Tier
 from release.ledger import COUNTS, LISTS, POSITIONS, kept_schema, removed_schema
 from release.receipt import Receipt
 from release.screen import conventions_of
+from release.steps import Testifies
 
 ENTRIES = 65_536  # list entries to a batch
 
@@ -38,6 +40,7 @@ def seal_all(prepared: Prepared, receipts: Sequence[Receipt], sealing: Sealing, 
     tables = {name: _gather(work, name, schema, receipts) for name, schema in schemas.items()}
     tables["counts"] = _write(work / "counts.parquet", COUNTS, [_counts(receipts)])
     tables["lists"] = _write(work / "lists.parquet", LISTS, _entries(prepared, sealing.match_key))
+    more = _of_steps(prepared, work, tables["positions"])
     officer = prepared.trust.officer
     everyone = [auditor.recipient for auditor in prepared.trust.auditors]
     trusted = [auditor.recipient for auditor in prepared.trust.auditors if auditor.tier == "matches"]
@@ -45,8 +48,32 @@ def seal_all(prepared: Prepared, receipts: Sequence[Receipt], sealing: Sealing, 
     store.make_folder(folder)
     rows = Tier("rows", sealing.manifest, sealing.row_key)
     matches = Tier("matches", sealing.manifest, sealing.match_key)
-    evidence.seal(folder / "rows.age", rows, [(name, tables[name]) for name in ("positions", "kept")], [*everyone, officer])
-    evidence.seal(folder / "matches.age", matches, [(name, tables[name]) for name in ("removed", "counts", "lists")], [*trusted, officer])
+    evidence.seal(
+        folder / "rows.age", rows, [*((name, tables[name]) for name in ("positions", "kept")), *more["rows"]], [*everyone, officer]
+    )
+    evidence.seal(
+        folder / "matches.age",
+        matches,
+        [*((name, tables[name]) for name in ("removed", "counts", "lists")), *more["matches"]],
+        [*trusted, officer],
+    )
+
+
+def _of_steps(prepared: Prepared, work: Path, positions: Path) -> dict[str, list[tuple[str, Path]]]:
+    """Return by tier the tables that steps testify with; what several steps say under one name is one table."""
+    said: dict[str, dict[str, list[Iterator[pa.RecordBatch]]]] = {"rows": {}, "matches": {}}
+    for number, step in enumerate(prepared.steps, 1):
+        if isinstance(step, Testifies):
+            for tier, named in step.evidence(number, table.read_sealed_table(positions)).items():
+                for name, batches in named.items():
+                    said[tier].setdefault(name, []).append(batches)
+    return {tier: [(name, _joined(work / f"{name}.parquet", parts)) for name, parts in named.items()] for tier, named in said.items()}
+
+
+def _joined(path: Path, parts: Sequence[Iterator[pa.RecordBatch]]) -> Path:
+    batches = chain.from_iterable(parts)
+    first = next(batches)
+    return _write(path, first.schema, chain([first], batches))
 
 
 def _gather(work: Path, name: str, schema: pa.Schema, receipts: Sequence[Receipt]) -> Path:

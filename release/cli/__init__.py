@@ -34,6 +34,8 @@ COMMANDS = {
     "lists": "Keep the store of known-hash lists.",
     "auditor": "Make an auditor's keys, and the card an institution needs of them.",
     "trust": "Make and change trust files.",
+    "fingerprints": "Give a list holder the fingerprints of a source.",
+    "screen-for-others": "Compare another institution's fingerprints with your lists, and answer.",
     "build": "Screen a source and write a signed candidate.",
     "audit": "Check a candidate as an auditor, and sign an opinion.",
     "propose": "Put a candidate with its sealed evidence where its auditors can fetch it.",
@@ -57,13 +59,13 @@ class _Root(CommandGroup):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
         """Return the names of the commands in the order of the story."""
-        return [name for name in COMMANDS if importlib.util.find_spec(f"release.cli.{name}")]
+        return [name for name in COMMANDS if importlib.util.find_spec(_module(name))]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        found: click.Command = getattr(importlib.import_module(f"release.cli.{cmd_name}"), cmd_name)
+        found: click.Command = getattr(importlib.import_module(_module(cmd_name)), cmd_name.replace("-", "_"))
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -72,6 +74,10 @@ class _Root(CommandGroup):
         if rows:
             with formatter.section("Commands"):
                 formatter.write_dl(rows)
+
+
+def _module(name: str) -> str:
+    return f"release.cli.{name.replace('-', '_')}"
 
 
 def _print_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:

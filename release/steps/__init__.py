@@ -13,6 +13,7 @@ from release.steps.base import (
     KEPT,
     REMOVED,
     UNSCREENABLE,
+    Awaits,
     Gathers,
     Held,
     Looks,
@@ -22,6 +23,8 @@ from release.steps.base import (
     Step,
     StepFactory,
     Taken,
+    Terms,
+    Testifies,
     UnitResult,
     Verdicts,
 )
@@ -29,6 +32,7 @@ from release.steps.classifier import ClassifierKind
 from release.steps.exact_hash import ExactHashKind
 from release.steps.near_hash import NearHashKind
 from release.steps.neighbours import NeighboursKind
+from release.steps.remote import RemoteKind
 from release.steps.separate import SeparateKind
 from release.steps.text import TextKind
 from release.steps.thin import KIND as THIN
@@ -39,6 +43,7 @@ __all__ = [
     "KEPT",
     "REMOVED",
     "UNSCREENABLE",
+    "Awaits",
     "Gathers",
     "Held",
     "Looks",
@@ -48,6 +53,8 @@ __all__ = [
     "Step",
     "StepFactory",
     "Taken",
+    "Terms",
+    "Testifies",
     "UnitResult",
     "Verdicts",
     "build_steps",
@@ -62,6 +69,7 @@ BUILT_IN: tuple[StepFactory, ...] = (
     ClassifierKind(),
     SeparateKind(),
     TextKind(),
+    RemoteKind(),
     NeighboursKind(),
     ThinKind(),
 )

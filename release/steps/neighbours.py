@@ -136,7 +136,7 @@ class Neighbours:
                     sheet.cannot_screen(row, reason)
             coverage["vector"] = int((alive & np.array([not reason for reason in absent], np.bool_)).sum())
         if self.parameters.pdq is not None:
-            hashed = _hashed(rows, sheet)
+            hashed = hashed_rows(rows, sheet)
             coverage |= {f"pdq-{convention}": int((hashed & alive).sum()) for convention in self.conventions}
         return sheet.verdicts(coverage)
 
@@ -183,7 +183,7 @@ class Neighbours:
             )
 
 
-def _hashed(rows: Rows, sheet: Sheet) -> Flags:
+def hashed_rows(rows: Rows, sheet: Sheet) -> Flags:
     """Return (n,) bool: which rows have a hash; those that were not decoded whole are marked as unscreenable."""
     hashed = np.zeros(rows.n, np.bool_)
     hashed[rows.fingerprints.frame_row] = True
