@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import struct
 import sys
@@ -376,6 +377,32 @@ def read_receipt(folder: Path) -> Answer:
     codes = sorted({failure.code for failure in record.failures})
     rows = [] if codes else [[row.shard, row.row, receipts.row_digest(receipt, row).hex()] for row in receipt.rows]
     return min(codes, key=_place, default=OK), {"verdict": record.verdict, "codes": codes, "rows": rows}
+
+
+def read_exchange(folder: Path) -> Answer:
+    """Section 20: row ids, a request with its statement, an answer with both statements."""
+    import numpy as np
+
+    from release import exchange
+    from release.errors import ExchangeError
+
+    case = given(folder)
+    if case["what"] == "ids":
+        digests = np.array([list(bytes.fromhex(one)) for one in case["digests"]], np.uint8)
+        return OK, [one.tobytes().hex() for one in exchange.row_ids(bytes.fromhex(case["salt"]), case["first"], digests)]
+    key, file = PublicKey.from_pem(case["key"]), io.BytesIO(joined(folder, case["file"]))
+    try:
+        request = exchange.read_signed(joined(folder, case["request"]), exchange.ScreeningRequest, "request")
+        if case["what"] == "request":
+            request.verify(key, "the requester")
+            ids = exchange.check_request(file, request)
+            return OK, {"digest": request.subject, "root": request.said.root, "ids": [one.hex() for one in ids]}
+        answer = exchange.read_signed(joined(folder, case["answer"]), exchange.ScreeningAnswer, "answer")
+        exchange.check_pair(request, answer, key)
+        found = exchange.checked_answer(file, request, answer)
+    except ExchangeError as error:
+        return error.code, None
+    return OK, {"digest": answer.said.answer, "ids": [one.tobytes().hex() for one in found.ids]}
 
 
 def _place(code: str) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from vectors import bundles, documents, keys, lists, logs, receipts, replays, rows, statements, trusts, verdicts, withdrawn_keys
+from vectors import bundles, documents, exchanges, keys, lists, logs, receipts, replays, rows, statements, trusts, verdicts, withdrawn_keys
 from vectors.vector import Pieces, Vector
 
 __all__ = ["Vector", "make"]
@@ -33,6 +33,7 @@ _RECIPES: tuple[Callable[[Pieces], Iterator[Vector]], ...] = (
     verdicts.verdict_vectors,
     withdrawn_keys.withdrawn_key_vectors,
     receipts.receipt_vectors,
+    exchanges.exchange_vectors,
 )
 
 

@@ -35,6 +35,7 @@ def _good() -> dict[str, Document]:
     inputs = [(b"step", "attestations/01-known-files.00000000.sigstore.json"), (b"c", "candidate"), (b"r", "reports/x.sigstore.json")]
     return {
         "filter-step": _frame("filter-step/v0.1", make_step(make_manifest("1.0.0", None, {}), 1, 8, 6, 1, 1)),
+        "filter-step-remote": _frame("filter-step/v0.1", _remote_step()),
         "candidate": _frame("candidate/v0.1", candidate),
         "audit-report": _frame("audit-report/v0.1", make_report(digest("c"), digest("t"))),
         "opinion": _frame(OPINION, make_opinion(ONE, "1.0.0", digest("t"), inputs)),
@@ -44,6 +45,15 @@ def _good() -> dict[str, Document]:
         "withdrawal-key": _withdrawal("key", (BUILD.keyid, keyid_hex(BUILD.keyid))),
         "superseded": _frame("superseded/v0.1", superseded, ("trust.json", digest("trust 2"))),
     }
+
+
+def _remote_step() -> Document:
+    """Return a step that rests on a list holder's answer: it has no list, and names both envelopes."""
+    asked = {"fingerprints": ["md5", "pdq"], "conventions": ["full"], "distance": 31, "holder": BUILD.keyid}
+    named = {"request": digest("request"), "answer": digest("answer")}
+    step = {"name": "partner-list", "kind": "remote", "order": 1}
+    made = make_step(make_manifest("1.0.0", None, {}), 1, 8, 6, 1, 1)
+    return made | {"step": step, "parameters": asked | named, "lists": [], "selfTest": {"planted": 0, "caught": 0, "beyond": 0}}
 
 
 def _put(*path: str | int, to: object) -> Change:

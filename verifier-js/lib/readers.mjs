@@ -6,6 +6,7 @@
 import * as bundle from "./bundle.mjs";
 import { hex, text, unbase64, unhex, utf8 } from "./bytes.mjs";
 import { decode, MIB } from "./canonical.mjs";
+import * as exchange from "./exchange.mjs";
 import { PublicKey } from "./keys.mjs";
 import { canonicalUrl, listedUrl } from "./links.mjs";
 import * as manifests from "./manifest.mjs";
@@ -165,6 +166,17 @@ async function readReceipt({ input, pieces }) {
   return { code: firstCode(codes), value: { verdict: verdictOf(codes), codes, rows: digests } };
 }
 
+async function readExchange({ input, pieces }) {
+  if (input.what === "ids") return ok(input.digests.map((digest, at) => hex(exchange.rowId(unhex(input.salt), input.first + at, unhex(digest)))));
+  const key = await PublicKey.fromPem(input.key);
+  const request = exchange.readRequest(pieces(input.request));
+  const asked = input.what === "request";
+  const signed = asked ? request : exchange.readAnswer(pieces(input.answer));
+  const { keyid, signature, payload } = signed.envelope;
+  if (keyid !== key.keyid || !(await key.signed(signature, bundle.preAuthentication(payload)))) return { code: "exchange-signature", value: null };
+  return ok(asked ? exchange.checkRequest(pieces(input.file), request) : exchange.checkAnswer(pieces(input.file), request, signed));
+}
+
 function readList({ input }) {
   const key = unhex(input.matchKey);
   const bytes = (type, entry) => (["url", "domain"].includes(type) ? sha256(utf8(entry)) : unhex(entry));
@@ -196,6 +208,7 @@ export const readers = {
   verdict: readVerdict,
   receipt: answering(readReceipt),
   list: readList,
+  exchange: answering(readExchange),
   url: readUrl,
   padme: ({ input }) => ok(input.lengths.map(rows.padded)),
 };

@@ -8,10 +8,12 @@ import { Problem } from "./problem.mjs";
 export const BASE = "https://vetted-release.example.org/";
 const { anything, count, date, keyId, list, map, object, oneOf, plainName, positive, rule, sha256, text, time } = form;
 
-const tool = object({ name: text, version: text, codeDigest: sha256 });
+export const TOOL = object({ name: text, version: text, codeDigest: sha256 });
 const boundary = object({ commitment: sha256, rows: count });
 const counts = map(text, count);
-const auditorsList = { name: plainName, authority: text, vintage: date, vintageFrom: oneOf("file", "declared"), entries: counts, partial: form.boolean };
+const listMembers = { name: plainName, authority: text, vintage: date, vintageFrom: oneOf("file", "declared"), entries: counts, partial: form.boolean };
+export const AUDITORS_LIST = object(listMembers);
+export const SELF_TEST = object({ planted: count, caught: count, beyond: count });
 const digest = object({ sha256 });
 const input = object({ digest, uri: form.path });
 
@@ -25,13 +27,13 @@ const STEP = object({
   unscreenable: count,
   keptLowQuality: count,
   override: text,
-  lists: list(object({ ...auditorsList, commitment: sha256 })),
+  lists: list(object({ ...listMembers, commitment: sha256 })),
   coverage: counts,
   covers: oneOf("stored", "declared", "pixels"),
-  selfTest: object({ planted: count, caught: count, beyond: count }),
+  selfTest: SELF_TEST,
   conventions: list(text),
   decoder: text,
-  tool,
+  tool: TOOL,
   startedOn: time,
   finishedOn: time,
 });
@@ -50,7 +52,7 @@ const REPORT = object({
     tiers: form.sortedList(oneOf("matches", "rows")),
     source: oneOf("full", "none"),
     draw: oneOf("all", "none"),
-    lists: list(object(auditorsList)),
+    lists: list(AUDITORS_LIST),
     canaries: count,
     checkpoint: text,
     trust: sha256,
@@ -58,7 +60,7 @@ const REPORT = object({
   claims: list(object({ claim: text, result: oneOf("confirmed", "refuted", "not-checkable", "skipped"), detail: text })),
   limitations: list(text),
   conclusion: oneOf("unqualified", "qualified", "adverse"),
-  tool,
+  tool: TOOL,
   startedOn: time,
   finishedOn: time,
 });
@@ -94,7 +96,8 @@ const KINDS = new Map([
   [`${BASE}superseded/v0.1`, ["superseded", SUPERSEDED]],
 ]);
 
-const STATEMENT = object({
+/** The in-toto statement around any predicate. */
+export const FRAME = object({
   _type: oneOf("https://in-toto.io/Statement/v1"),
   predicate: form.mapping,
   predicateType: text,
@@ -104,7 +107,7 @@ const STATEMENT = object({
 /** Read a payload: kind (null where section 9 does not know the type), predicateType, subject {name, sha256} and predicate. */
 export function parse(payload, where = "statement") {
   const statement = decode(payload, where, bundle.LIMIT);
-  STATEMENT(statement, where);
+  FRAME(statement, where);
   const { predicate, predicateType } = statement;
   const subject = { name: statement.subject[0].name, sha256: statement.subject[0].digest.sha256 };
   const [kind, check] = KINDS.get(predicateType) ?? [null, anything];
