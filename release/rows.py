@@ -8,14 +8,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from audit_logs import merkle
+from release import hashing
 from release.errors import BuildError
-from release.values import Known, cast, encode, normalise, schema_fields, type_text, u64
+from release.values import FALSE, NULL, TEXT, TRUE, Known, cast, eight_bytes, encode, in_one_piece, normalise, schema_fields, type_text, u64
 
 __all__ = [
     "GONE",
@@ -33,6 +35,7 @@ __all__ = [
 ]
 
 GONE = bytes(32)  # the keyed leaf of a row that is no longer there
+_AT_ONCE = 4096  # rows whose column digests lie near the processor
 Digests = npt.NDArray[np.uint8]
 
 
@@ -44,7 +47,7 @@ def column_digests(name: str, array: pa.Array, known: Known | None = None) -> li
         array: n values of a normalised type.
         known: SHA-256 of binary values, as in `row_digests`.
     """
-    head = b"C" + u64(len(name.encode())) + name.encode()
+    head = _head(name)
     return [hashlib.sha256(head + value).digest() for value in encode(array, name, known or {})]
 
 
@@ -61,9 +64,40 @@ def row_digests(batch: pa.RecordBatch, sha256: Known | None = None) -> Digests:
     """
     known = sha256 or {}
     _check_known(batch, known)
-    columns = [column_digests(name, column, known) for name, column in zip(batch.schema.names, batch.columns, strict=True)]
-    rows = b"".join(hashlib.sha256(b"R" + b"".join(cells)).digest() for cells in zip(*columns, strict=True))
-    return np.frombuffer(rows, np.uint8).reshape(-1, 32)
+    if not known and batch.num_rows > _AT_ONCE:
+        starts = range(0, batch.num_rows, _AT_ONCE)
+        return np.concatenate([row_digests(batch.slice(start, _AT_ONCE)) for start in starts])
+    cells = np.empty((batch.num_rows, batch.num_columns, hashing.SIZE), np.uint8)
+    for place, (name, column) in enumerate(zip(batch.schema.names, batch.columns, strict=True)):
+        if len(column) < hashing.MANY or not _put_many(name, column, cells, place):
+            cells[:, place] = np.frombuffer(b"".join(column_digests(name, column, known)), np.uint8).reshape(-1, hashing.SIZE)
+    return hashing.equal(b"R", cells.reshape(batch.num_rows, batch.num_columns * hashing.SIZE))
+
+
+def _put_many(name: str, array: pa.Array, cells: Digests, place: int) -> bool:
+    """Write the column digests of many values to `cells[:, place]` in compiled code, or say that their type is none that it knows."""
+    types = pa.types
+    if not (types.is_string(array.type) or types.is_primitive(array.type)):
+        return False
+    from release.hashing import many
+
+    head = _head(name)
+    if types.is_string(array.type):
+        many.put_texts(head + TEXT, in_one_piece(array), cells, place)
+    elif types.is_boolean(array.type):
+        both = np.frombuffer(b"".join(hashlib.sha256(head + value).digest() for value in (FALSE, TRUE)), np.uint8)
+        flags = array.fill_null(False).to_numpy(zero_copy_only=False)  # noqa: FBT003  (null is dealt with below)
+        cells[:, place] = both.reshape(2, -1)[flags.astype(np.int64)]
+    else:
+        tag, numbers = eight_bytes(array)
+        many.put_numbers(head + tag, numbers, cells, place)
+    if array.null_count:
+        cells[array.is_null().to_numpy(zero_copy_only=False), place] = np.frombuffer(hashlib.sha256(head + NULL).digest(), np.uint8)
+    return True
+
+
+def _head(name: str) -> bytes:
+    return b"C" + u64(len(name.encode())) + name.encode()
 
 
 def _check_known(batch: pa.RecordBatch, known: Known) -> None:
@@ -84,19 +118,20 @@ def _binary_paths(path: str, kind: pa.DataType) -> Iterable[str]:
             yield from _binary_paths(f"{path}.{kind.field(index).name}", kind.field(index).type)
 
 
-def _rows_of(digests: Digests) -> list[bytes]:
-    data = digests.tobytes()
-    return [data[start : start + 32] for start in range(0, len(data), 32)]
-
-
 def tree_root(digests: Digests) -> bytes:
     """Return the RFC 6962 root over (n, 32) row digests in order; that of none is SHA-256 of nothing."""
-    return merkle.root([merkle.leaf_hash(row) for row in _rows_of(digests)])
+    level = hashing.leaves(digests)
+    while len(level) > 1:
+        level = hashing.parents(level)
+    return level.tobytes() or merkle.EMPTY
 
 
 def group_roots(digests: Digests, group_rows: int) -> list[bytes]:
     """Return the root of each row group: `group_rows` rows (a power of two), the last of 1 to `group_rows`."""
-    return [tree_root(digests[start : start + group_rows]) for start in range(0, len(digests), group_rows)]
+    level = hashing.leaves(digests)
+    for _ in range(group_rows.bit_length() - 1):  # 2^k rows are k levels below their root, and a smaller last group moves up with them
+        level = hashing.parents(level)
+    return [root.tobytes() for root in level]
 
 
 def dataset_root(shards: Iterable[tuple[bytes, int]]) -> bytes:
@@ -116,35 +151,30 @@ class KeyedTree:
     """
 
     def __init__(self, row_key: bytes, digests: Digests) -> None:
-        leaves = [merkle.leaf_hash(hmac.digest(row_key, row, "sha256")) for row in _rows_of(digests)]
-        self._levels = [leaves]
-        while len(below := self._levels[-1]) > 1:
-            self._levels.append([_parent(below, index) for index in range((len(below) + 1) // 2)])
+        self._levels = [hashing.leaves(hashing.keyed(row_key, b"", digests))]
+        while len(self._levels[-1]) > 1:
+            self._levels.append(hashing.parents(self._levels[-1]))
 
-    def remove(self, positions: Sequence[int]) -> None:
+    def remove(self, positions: Sequence[int] | npt.NDArray[np.int64]) -> None:
         """Mark rows as gone; a row may be named again.
 
         Raises:
             BuildError: there is no such position.
         """
-        touched = set(positions)
+        touched = np.unique(np.asarray(positions, np.int64))
         leaves = self._levels[0]
-        if touched and not 0 <= min(touched) <= max(touched) < len(leaves):
+        if not len(touched):
+            return
+        if not 0 <= touched[0] <= touched[-1] < len(leaves):
             raise BuildError("a row to remove is not in its shard", expected=f"positions below {len(leaves)}")
-        gone = merkle.leaf_hash(GONE)
-        for position in touched:
-            leaves[position] = gone
-        for below, above in zip(self._levels, self._levels[1:], strict=False):
-            touched = {index >> 1 for index in touched}
-            for index in touched:
-                above[index] = _parent(below, index)
+        leaves[touched] = np.frombuffer(merkle.leaf_hash(GONE), np.uint8)
+        for below, above in pairwise(self._levels):
+            touched = np.unique(touched >> 1)
+            pairs = np.stack([below[2 * touched], below[np.minimum(2 * touched + 1, len(below) - 1)]], axis=1)
+            above[touched] = hashing.equal(b"\x01", pairs.reshape(-1, 2 * hashing.SIZE))
+            if touched[-1] == len(above) - 1 and len(below) % 2:
+                above[-1] = below[-1]  # an odd last child moves up unchanged (RFC 6962 section 2.1)
 
     def root(self) -> bytes:
         """Return the keyed shard root as it is now."""
-        return self._levels[-1][0] if self._levels[0] else merkle.EMPTY
-
-
-def _parent(below: Sequence[bytes], index: int) -> bytes:
-    """Return the node over children 2i and 2i+1; an odd last child moves up unchanged (RFC 6962 section 2.1)."""
-    left = below[2 * index]
-    return merkle.node_hash(left, below[2 * index + 1]) if 2 * index + 1 < len(below) else left
+        return self._levels[-1].tobytes() or merkle.EMPTY

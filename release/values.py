@@ -15,7 +15,8 @@ import pyarrow as pa
 from audit_logs.manifest import Field
 from release.errors import SourceError
 
-NULL = b"\x00"
+NULL, FALSE, TRUE = b"\x00", b"\x01\x00", b"\x01\x01"
+TEXT = b"\x05"
 DEEPEST = 16  # the manifest's parser follows types no deeper
 _NAN = 0x7FF8000000000000
 _ZONE = re.compile(r"[A-Za-z0-9_+:/-]+")
@@ -168,14 +169,22 @@ def _encode_present(array: pa.Array, path: str, known: Known) -> list[bytes]:
 def _scalars(array: pa.Array) -> list[bytes]:
     kind, types = array.type, pa.types
     if types.is_string(kind):
-        return [b"\x05" + u64(len(value)) + value for value in _slices(array)]
+        return [TEXT + u64(len(value)) + value for value in _slices(array)]
     if types.is_boolean(kind):
-        return [b"\x01\x01" if value else b"\x01\x00" for value in array.to_pylist()]
+        return [TRUE if value else FALSE for value in array.to_pylist()]
+    tag, numbers = eight_bytes(array)
+    wide = numbers.astype(">u8").tobytes()
+    return [tag + wide[start : start + 8] for start in range(0, len(wide), 8)]
+
+
+def eight_bytes(array: pa.Array) -> tuple[bytes, npt.NDArray[np.uint64]]:
+    """Return what E(v) of a number, date or time consists of: its first byte, and (n,) the eight others as numbers."""
+    kind, types = array.type, pa.types
     if types.is_floating(kind):
-        return _eight_bytes(b"\x04", _float_bits(array))
+        return b"\x04", _float_bits(array)
     if types.is_unsigned_integer(kind):
-        return _eight_bytes(b"\x03", _numbers(array, "u"))
-    return _eight_bytes(b"\x02" if types.is_integer(kind) else b"\x07", _numbers(array, "i"))
+        return b"\x03", _numbers(array, "u").astype(np.uint64)
+    return b"\x02" if types.is_integer(kind) else b"\x07", _numbers(array, "i").astype(np.int64).view(np.uint64)
 
 
 def _structs(array: pa.Array, path: str, known: Known) -> list[bytes]:
@@ -207,13 +216,19 @@ def _binaries(array: pa.Array, known: Sequence[bytes | None] | None) -> list[byt
 
 def _slices(array: pa.Array) -> list[Any]:
     """Return each value's bytes without copying large ones: memoryviews for binary, bytes for text."""
-    offsets_buffer, data = array.buffers()[1:]
-    offsets = np.frombuffer(offsets_buffer, np.int32, len(array) + 1, array.offset * 4).tolist()
-    view = memoryview(data) if data is not None else memoryview(b"")
-    bounds = pairwise(offsets)
+    data, offsets = in_one_piece(array)
+    view = memoryview(data.data)
+    bounds = pairwise(offsets.tolist())
     if pa.types.is_binary(array.type):
         return [view[start:end] for start, end in bounds]
     return [bytes(view[start:end]) for start, end in bounds]
+
+
+def in_one_piece(array: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
+    """Return the bytes of n texts or binary values, and n + 1 bounds: value i goes from bound i to bound i + 1."""
+    offsets, data = array.buffers()[1:]
+    bounds = np.frombuffer(offsets, np.int32, len(array) + 1, array.offset * 4)
+    return np.frombuffer(data or b"", np.uint8), bounds
 
 
 def _numbers(array: pa.Array, sign: str, width: int | None = None) -> npt.NDArray[Any]:
@@ -227,8 +242,3 @@ def _float_bits(array: pa.Array) -> npt.NDArray[Any]:
     bits = values.view(np.uint64)
     bits[np.isnan(values)] = _NAN
     return bits
-
-
-def _eight_bytes(tag: bytes, values: npt.NDArray[Any]) -> list[bytes]:
-    wide = values.astype(">i8" if values.dtype.kind == "i" else ">u8").tobytes()
-    return [tag + wide[start : start + 8] for start in range(0, len(wide), 8)]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from audit_logs import canonical, documents, fields
 from audit_logs.errors import FormatError
 from audit_logs.fields import BASE, Count, Date, Flag, Label, Sha256, Text
-from release import store
+from release import hashing, store
 from release.errors import ListError
 from release.lists import sealed
 from release.lists.entries import Entries
@@ -220,14 +220,15 @@ class StoredList:
 
     def keyed_entries(self, match_key: bytes, kind: str) -> Iterator[bytes]:
         """Yield HMAC(match key, type || 0x00 || entry) for each entry of one type. Source: SPEC.md section 15."""
-        keyed = hmac.new(match_key, kind.encode() + b"\0", hashlib.sha256)  # copied for each entry: a third faster than starting anew
+        for keyed in self.keyed_chunks(match_key, kind):
+            data = keyed.tobytes()
+            yield from (data[start : start + hashing.SIZE] for start in range(0, len(data), hashing.SIZE))
+
+    def keyed_chunks(self, match_key: bytes, kind: str) -> Iterator[Entries]:
+        """Yield the same as (k, 32) uint8 at a time."""
         for chunk in self.raw_entries(kind):
-            width = chunk.shape[1]
-            data = np.ascontiguousarray(chunk).tobytes()
-            for start in range(0, len(data), width):
-                entry = keyed.copy()
-                entry.update(data[start : start + width])
-                yield entry.digest()
+            if len(chunk):
+                yield hashing.keyed(match_key, kind.encode() + b"\0", chunk)
 
 
 def index_path(folder: Path, kind: str) -> Path:
