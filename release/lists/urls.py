@@ -20,6 +20,7 @@ MOST = 65_536  # characters; a longer link is refused
 _ROUNDS = 8
 _ASCII = 0x7F
 _SCHEMES = ("http:", "https:")
+_WHOLE = "https://"
 _BARE = re.compile(r"[^\s/?#:@\\]+\.[^\s/?#:@\\]+(:[0-9]{1,5})?([/?#].*)?", re.DOTALL)
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _ASCII_ESCAPE = re.compile(r"(%[0-7][0-9A-F])")
@@ -54,6 +55,12 @@ def host(url: str) -> str | None:
     """Return the canonical host name of a link, or None if it is no web address."""
     parsed = _parsed(url)
     return None if parsed is None else parsed.hostname
+
+
+def host_in(whole: str) -> str:
+    """Return the host name of a link in its one form, where it stands between `https://` and a port or a slash."""
+    place = whole.removeprefix(_WHOLE).partition("/")[0]
+    return place[: place.index("]") + 1] if place.startswith("[") else place.partition(":")[0]
 
 
 def domain(name: str) -> str | None:
@@ -134,12 +141,11 @@ def without(url: str, tracking: Sequence[str]) -> str:
     if not tracking or "?" not in url:
         return url
     before, mark, query = url.partition("?")
-    kept = [part for part in query.split("&") if not _is_tracking(unquote_plus(part.partition("=")[0]).lower(), tracking)]
+    exact = {word for word in tracking if not word.endswith("*")}
+    begun = tuple(word[:-1] for word in tracking if word.endswith("*"))
+    names = ((part, unquote_plus(part.partition("=")[0]).lower()) for part in query.split("&"))
+    kept = [part for part, name in names if name not in exact and not name.startswith(begun)]
     return before + mark + "&".join(kept) if kept else before
-
-
-def _is_tracking(name: str, tracking: Sequence[str]) -> bool:
-    return any(name.startswith(word[:-1]) if word.endswith("*") else name == word for word in tracking)
 
 
 def _is_address(host_name: str) -> bool:

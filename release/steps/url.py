@@ -13,11 +13,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 
 from audit_logs.statement import SelfTest
 from release.errors import Fault
 from release.lists import StoredList, urls
 from release.lists.entries import URL_DIGESTS, WIDTHS, Entries, link_entry, url_digest
+from release.lists.links import plain_links
 from release.match import DigestIndex
 from release.plan import Columns, StepPlan
 from release.sections import Pattern, Section
@@ -105,14 +107,25 @@ class Url:
 
     def _links(self, rows: Rows, alive: Flags) -> Links:
         """Return the entries to look up for the rows that are still in."""
+        column = rows.batch.column(self.column)
+        plain = plain_links(column, self.parameters.tracking).among(alive)
+        parsed = self._parsed(column, np.flatnonzero(alive & ~plain.flags))
+        entries, owners = dict(parsed.entries), dict(parsed.owners)
+        for kind in self.types if len(plain.rows) else ():
+            found, rows_of = plain.entries(kind)
+            entries[kind] = np.concatenate([entries[kind], found])
+            owners[kind] = np.concatenate([owners[kind], rows_of])
+        return Links(entries, owners, parsed.absent)
+
+    def _parsed(self, column: pa.Array, chosen: np.ndarray) -> Links:
+        """Return the same for the chosen rows, whose links are parsed one by one."""
         entries: dict[str, list[bytes]] = {kind: [] for kind in self.types}
         owners: dict[str, list[int]] = {kind: [] for kind in self.types}
         absent: dict[int, str] = {}
-        values = rows.batch.column(self.column).to_pylist()
-        for row in np.flatnonzero(alive).tolist():
-            found = self._lookups(values[row] or "")
+        for row, value in zip(chosen.tolist(), column.take(pa.array(chosen)).to_pylist(), strict=True):
+            found = self._lookups(value or "")
             if "url" not in found:
-                absent[row] = BAD_URL if values[row] else NO_URL
+                absent[row] = BAD_URL if value else NO_URL
             for kind in self.types:
                 new = _entries(kind, found)
                 entries[kind] += new
@@ -127,12 +140,11 @@ class Url:
         """Return by type the texts under which a link may be listed; `spelling`: those whose digests may be. Without `url` it is no link."""
         written = [value.strip()] if value.strip() else []
         whole = urls.canonical(value)
-        host = urls.host(whole) if whole else None
-        if whole is None or host is None:
+        if whole is None:
             return {"spelling": written}
         plain = urls.without(whole, self.parameters.tracking)
         forms = [whole] if plain == whole else [whole, plain]
-        return {"url": forms, "domain": list(urls.domains(host)), "spelling": list(dict.fromkeys([*written, *forms]))}
+        return {"url": forms, "domain": list(urls.domains(urls.host_in(whole))), "spelling": list(dict.fromkeys([*written, *forms]))}
 
 
 def _entries(kind: str, found: Mapping[str, list[str]]) -> list[bytes]:
