@@ -109,6 +109,8 @@ def count_lists(which_list: Iterable[str]) -> dict[str, int]:
 
 
 def _with_problems(verdicts: Verdicts, rows: Rows) -> Verdicts:
+    if not rows.problems:
+        return verdicts
     status, reason, which_list = verdicts.status.copy(), list(verdicts.reason), list(verdicts.which_list)
     for row, problem in rows.problems.items():
         status[row], reason[row], which_list[row] = UNSCREENABLE, problem, ""

@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from release import store, table
+from release import table
 from release.account import Judgement
 from release.fingerprint import Fingerprints
 from release.steps import REMOVED, Notes, Rows
 
 FORMS = 8  # dihedral forms of a PDQ hash
 PDQ_BYTES = 32
+PASSING = "NONE"  # these tables are read once more and then deleted
 POSITIONS = pa.schema([("shard", pa.int32()), ("digest", pa.binary()), ("kept", pa.bool_())])
 PLACE = pa.schema([("position", pa.int64()), ("status", pa.string()), ("step", pa.int32()), ("reason", pa.string()), ("list", pa.string())])
 COUNTS = pa.schema([("shard", pa.int32()), ("step", pa.int32()), ("reason", pa.string()), ("rows", pa.int64())])
@@ -47,7 +48,7 @@ def removed_schema(conventions: Sequence[str], links: Sequence[str]) -> pa.Schem
 
 def fingerprint_arrays(prints: Fingerprints, chosen: npt.NDArray[np.int64]) -> dict[str, pa.Array]:
     """Return the fingerprint columns of the chosen rows; null where a row has none."""
-    arrays = {name: _digests(getattr(prints, name)[chosen], prints.has_bytes[chosen]) for name in ("md5", "sha1", "sha256")}
+    arrays = {name: binary(getattr(prints, name)[chosen], prints.has_bytes[chosen]) for name in ("md5", "sha1", "sha256")}
     for convention, hashes in prints.pdq.items():
         arrays[f"pdq-{convention}"] = _hashes(hashes, prints.frame_row, chosen)
     quality = prints.quality[chosen]
@@ -55,13 +56,18 @@ def fingerprint_arrays(prints: Fingerprints, chosen: npt.NDArray[np.int64]) -> d
     return arrays
 
 
-def _digests(digests: npt.NDArray[np.uint8], there: npt.NDArray[np.bool_]) -> pa.Array:
-    width = digests.shape[1]
-    data = digests.tobytes()
-    return pa.array([data[i * width : (i + 1) * width] if ok else None for i, ok in enumerate(there.tolist())], pa.binary())
+def binary(digests: npt.NDArray[np.uint8], there: npt.NDArray[np.bool_] | None = None) -> pa.Array:
+    """Return (n, w) bytes as a column of n values, null where (n,) `there` is false."""
+    if there is not None and not there.any():
+        return pa.nulls(len(digests), pa.binary())
+    data = pa.py_buffer(np.ascontiguousarray(digests))
+    valid = None if there is None or there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(digests.shape[1]), len(digests), [valid, data]).cast(pa.binary())
 
 
 def _hashes(hashes: npt.NDArray[np.uint8], frame_row: npt.NDArray[np.int64], chosen: npt.NDArray[np.int64]) -> pa.Array:
+    if not len(frame_row):
+        return pa.nulls(len(chosen), pa.binary())
     starts, ends = np.searchsorted(frame_row, chosen, "left"), np.searchsorted(frame_row, chosen, "right")
     pairs = zip(starts.tolist(), ends.tolist(), strict=True)
     return pa.array([hashes[start:end].tobytes() if end > start else None for start, end in pairs], pa.binary())
@@ -77,9 +83,9 @@ class Ledger:
 
     def __init__(self, folder: Path, prefix: str, conventions: Sequence[str], links: Sequence[str]) -> None:
         self._paths = {name: folder / f"{prefix}.{name}.parquet" for name in ("positions", "kept", "removed")}
-        self._positions = table.PrivateWriter(self._paths["positions"], POSITIONS)
-        self._kept = table.PrivateWriter(self._paths["kept"], kept_schema(conventions, links))
-        self._removed = table.PrivateWriter(self._paths["removed"], removed_schema(conventions, links))
+        self._positions = table.PrivateWriter(self._paths["positions"], POSITIONS, PASSING)
+        self._kept = table.PrivateWriter(self._paths["kept"], kept_schema(conventions, links), PASSING)
+        self._removed = table.PrivateWriter(self._paths["removed"], removed_schema(conventions, links), PASSING)
 
     def append(
         self,
@@ -99,13 +105,9 @@ class Ledger:
             place: position in the whole source and locator of a row of the batch.
         """
         kept = judgement.step == 0
-        whole = digests.tobytes()
-        cells = [whole[i : i + 32] for i in range(0, len(whole), 32)]
-        self._positions.append(
-            pa.record_batch(
-                [pa.repeat(pa.scalar(shard, pa.int32()), len(cells)), pa.array(cells, pa.binary()), pa.array(kept)], schema=POSITIONS
-            )
-        )
+        cells = binary(digests)
+        shards = pa.repeat(pa.scalar(shard, pa.int32()), len(cells))
+        self._positions.append(pa.record_batch([shards, cells, pa.array(kept)], schema=POSITIONS))
         self._kept.append(_batch(fingerprints(np.flatnonzero(kept)), self._kept.schema))
         gone = np.flatnonzero(~kept)
         places = [place(row) for row in gone.tolist()]
@@ -123,9 +125,7 @@ class Ledger:
 
     def close(self) -> dict[str, str]:
         """Finish the tables and return their sha256 by name."""
-        for writer in (self._positions, self._kept, self._removed):
-            writer.close()
-        return {name: store.file_sha256(path) for name, path in self._paths.items()}
+        return {"positions": self._positions.close(), "kept": self._kept.close(), "removed": self._removed.close()}
 
     def discard(self) -> None:
         """Leave nothing behind: the shard failed."""
@@ -148,9 +148,7 @@ class NoteTables:
 
     def close(self) -> dict[str, str]:
         """Finish the tables and return their sha256 by name."""
-        for writer in self._writers.values():
-            writer.close()
-        return {notes_name(number): store.file_sha256(path) for number, path in self._paths.items()}
+        return {notes_name(number): writer.close() for number, writer in self._writers.items()}
 
     def discard(self) -> None:
         """Leave nothing behind: the shard failed."""

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from audit_logs import merkle
 from audit_logs.manifest import Range, RowGroup, Shard
 from audit_logs.statement import SelfTest
 from release import receipt, store
@@ -33,7 +34,7 @@ from release.errors import ScreeningError
 from release.fingerprint import CONVENTIONS, Fingerprinter, Fingerprints, Pictures, Stored, Viewer
 from release.ledger import Ledger, NoteTables, fingerprint_arrays
 from release.lists import ListStore
-from release.lists.urls import host
+from release.lists.links import hosts
 from release.plan import Plan
 from release.receipt import Receipt
 from release.rows import KeyedTree, group_roots, row_digests, tree_root
@@ -42,6 +43,7 @@ from release.steps import Notes, Rows, Step, build_steps
 from release.table import ShardWriter, WrittenShard
 
 BATCH_BYTES = 32 << 20
+SMALL_BATCH_BYTES = 4 << 20  # of rows without pictures: some ten thousand of them, near the processor
 Tick = Callable[[int], object]
 
 
@@ -133,11 +135,15 @@ class Screening:
             notes = {number: step for number, step in enumerate(self.steps, 1) if isinstance(step, Notes)}
             output = _Output(self.job, unit, Ledger(self.job.work, f"{unit.index:05d}", self._conventions, self.links), notes)
             stack.callback(output.discard)
-            tallies = [self._batch(batch, output, tick) for batch in self.job.source.read(unit, batch_bytes=BATCH_BYTES)]
+            tallies = [self._batch(batch, output, tick) for batch in self.job.source.read(unit, batch_bytes=self._batch_bytes)]
             done = output.close(add_up(tallies) if tallies else (), self_tests)
             stack.pop_all()
         receipt.write(self.job.receipt_path(unit), done)
         return done
+
+    @property
+    def _batch_bytes(self) -> int:
+        return BATCH_BYTES if self._columns.image else SMALL_BATCH_BYTES
 
     @property
     def links(self) -> tuple[str, ...]:
@@ -171,9 +177,8 @@ class Screening:
     def _columns_of(self, rows: Rows, chosen: npt.NDArray[np.int64]) -> dict[str, pa.Array]:
         columns = fingerprint_arrays(rows.fingerprints, chosen)
         if self._columns.url:
-            urls = rows.batch.column(self._columns.url).take(pa.array(chosen)).to_pylist()
-            columns["url"] = pa.array(urls, pa.string())
-            columns["domain"] = pa.array([host(url) if url else None for url in urls], pa.string())
+            columns["url"] = rows.batch.column(self._columns.url).take(pa.array(chosen))
+            columns["domain"] = hosts(columns["url"])
         return columns
 
 
@@ -262,7 +267,7 @@ def keyed_roots(row_key: bytes, digests: npt.NDArray[np.uint8], steps: npt.NDArr
     tree = KeyedTree(row_key, digests)
     yield tree.root().hex()
     for number in range(1, count + 1):
-        tree.remove(np.flatnonzero(steps == number).tolist())
+        tree.remove(np.flatnonzero(steps == number))
         yield tree.root().hex()
 
 
@@ -279,7 +284,7 @@ def shard_entry(path: str, split: str, written: WrittenShard, digests: npt.NDArr
         bytes=written.bytes,
         sha256=written.sha256,
         rows=written.rows,
-        root=tree_root(digests).hex(),
+        root=merkle.root(roots).hex(),
         row_groups=groups,
         footer=Range(start=written.footer_start, end=written.bytes, sha256=written.footer_sha256),
     )

@@ -35,12 +35,15 @@ _BUFFER = 1 << 20
 # A page is cut after the first few rows that fill it. The pictures of a row group of usual size share one page: with each further page
 # header, a version from which a row is missing has other bytes at two more places (bench/newbytes.py).
 _PIECE_ROWS = 16
+_SMALL_PIECE_ROWS = 8192  # where no column holds bytes, and so no image
+# In tables without images, as of links, values differ from row to row: dictionaries take time, and room. Private tables are read whole.
+_SMALL: dict[str, Any] = {"use_dictionary": False, "write_batch_size": 1024}
+_PRIVATE: dict[str, Any] = {**_SMALL, "write_statistics": False}
 _PAGE = 32 << 20
 _FIXED: dict[str, Any] = {
     "version": "2.6",
     "data_page_version": "1.0",
     "data_page_size": _PAGE,
-    "write_batch_size": _PIECE_ROWS,
     "write_page_index": True,
     "compression_level": None,
     "store_schema": True,
@@ -89,11 +92,12 @@ class Layout:
 
 
 class _HashingFile(io.RawIOBase):
-    """Hashes what passes to a file: all of it, and piece by piece."""
+    """Hashes what passes to a file: all of it, and piece by piece if pieces are asked for."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, *, pieces: bool) -> None:
         super().__init__()
         self._file = file
+        self._pieces = pieces
         self._whole = hashlib.sha256()
         self._piece = hashlib.sha256()
         self._wanted = True
@@ -110,7 +114,8 @@ class _HashingFile(io.RawIOBase):
             return size
         self._file.write(data)
         self._whole.update(data)
-        self._piece.update(data)
+        if self._pieces:
+            self._piece.update(data)
         self.position += size
         return size
 
@@ -136,10 +141,10 @@ class _Writer:
         self._file: AbstractContextManager[BinaryIO] = store.open_new(path, private=private)
         self._open = True
         self._parquet: Any = None
-        self.sink = _HashingFile(self._file.__enter__())
+        self.sink = _HashingFile(self._file.__enter__(), pieces=not private)
         with self._guarded():
             self._parquet = pq.ParquetWriter(pa.PythonFile(self.sink, mode="w"), schema, **_FIXED, **options)
-        self.magic = self.sink.cut()
+        self.sink.cut()  # the magic belongs to no row group
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -203,10 +208,12 @@ class ShardWriter:
         for field in schema:
             _check_exact(field.type, field.name)
         self._schema = schema.with_metadata(features_metadata(features))
-        self._rows = _Cutter(group_rows)
+        small = not any(binary for field in schema for _, binary in _leaves(field.name, field.type))
+        self._rows = _Cutter(group_rows, _SMALL_PIECE_ROWS if small else _PIECE_ROWS)
         self._path = path
         self._groups: list[WrittenGroup] = []
-        self._writer = _Writer(path, self._schema, _shard_options(schema), private=False)
+        options = _options(schema) | (_SMALL if small else {"write_batch_size": _PIECE_ROWS})
+        self._writer = _Writer(path, self._schema, options, private=False)
 
     def append(self, batch: pa.RecordBatch) -> None:
         """Write the rows of a batch with the file's schema.
@@ -248,15 +255,15 @@ class ShardWriter:
 class PrivateWriter:
     """Writes a private table (0600) with bounded memory."""
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        """Begin a table at `path`.
+    def __init__(self, path: Path, schema: pa.Schema, codec: str = "ZSTD") -> None:
+        """Begin a table at `path`; `codec` is how what is no digest is compressed.
 
         Raises:
             StoreError: the file cannot be made.
         """
         self.schema = schema
         self._pending: list[pa.RecordBatch] = []
-        self._writer = _Writer(path, schema, {"compression": "zstd"}, private=True)
+        self._writer = _Writer(path, schema, {**_options(schema, codec), **_PRIVATE}, private=True)
 
     def append(self, batch: pa.RecordBatch) -> None:
         """Write the rows of a batch with the table's schema.
@@ -274,14 +281,15 @@ class PrivateWriter:
         if pending:
             self._writer.write_group(pending)
 
-    def close(self) -> None:
-        """Finish the table.
+    def close(self) -> str:
+        """Finish the table and return its file's sha256 (hex).
 
         Raises:
             StoreError: the disk did not take it.
         """
         self._flush()
         self._writer.close()
+        return self._writer.sink.sha256()
 
     def discard(self) -> None:
         """Leave nothing behind; does nothing once the table is closed."""
@@ -309,9 +317,9 @@ class _Cutter:
     piece; and putting together pieces, not groups, keeps a group of large images in memory once and not twice.
     """
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, piece_rows: int) -> None:
         self._wanted = rows
-        self._piece_rows = min(rows, _PIECE_ROWS)
+        self._piece_rows = min(rows, piece_rows)
         self._pieces: list[pa.RecordBatch] = []
         self._parts: list[pa.RecordBatch] = []
         self._count = 0  # rows of the parts
@@ -336,7 +344,8 @@ class _Cutter:
 
     def _join(self) -> None:
         if self._parts:
-            self._pieces.append(pa.concat_batches(self._parts))
+            whole = len(self._parts) == 1 and self._piece_rows > _PIECE_ROWS  # rows with images are copied: they would keep a whole batch
+            self._pieces.append(self._parts[0] if whole else pa.concat_batches(self._parts))
         self._parts, self._count = [], 0
 
 
@@ -505,10 +514,10 @@ def _reading(path: Path) -> Iterator[None]:
         raise FormatError(f"{path.name} cannot be read as Parquet", where=str(path), found=str(error).splitlines()[0]) from error
 
 
-def _shard_options(schema: pa.Schema) -> dict[str, object]:
+def _options(schema: pa.Schema, codec: str = "ZSTD") -> dict[str, object]:
     leaves = [leaf for field in schema for leaf in _leaves(field.name, field.type)]
     others = [path for path, binary in leaves if not binary]
-    compression = {path: "NONE" if binary else "ZSTD" for path, binary in leaves}
+    compression = {path: "NONE" if binary else codec for path, binary in leaves}
     return {"compression": compression, "use_dictionary": others, "write_statistics": others}
 
 

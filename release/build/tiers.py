@@ -12,12 +12,10 @@ import pyarrow as pa
 from release import evidence, store, table
 from release.build.prepare import Prepared
 from release.evidence import Tier
-from release.ledger import COUNTS, LISTS, POSITIONS, kept_schema, removed_schema
+from release.ledger import COUNTS, LISTS, POSITIONS, binary, kept_schema, removed_schema
 from release.receipt import Receipt
 from release.screen import conventions_of
 from release.steps import Testifies
-
-ENTRIES = 65_536  # list entries to a batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +98,8 @@ def _entries(prepared: Prepared, match_key: bytes) -> Iterator[pa.RecordBatch]:
     for number, step in enumerate(prepared.steps, 1):
         for used in step.lists:
             for kind in sorted(used.entries):
-                yield from _batches(number, used.name, kind, list(used.keyed_entries(match_key, kind)))
-
-
-def _batches(step: int, name: str, kind: str, entries: Sequence[bytes]) -> Iterator[pa.RecordBatch]:
-    for start in range(0, len(entries), ENTRIES):
-        chunk = entries[start : start + ENTRIES]
-        columns = [pa.array([value] * len(chunk), LISTS.field(i).type) for i, value in enumerate((step, name, kind))]
-        yield pa.record_batch([*columns, pa.array(chunk, pa.binary())], schema=LISTS)
+                for entries in used.keyed_chunks(match_key, kind):
+                    words = [
+                        pa.repeat(pa.scalar(value, LISTS.field(i).type), len(entries)) for i, value in enumerate((number, used.name, kind))
+                    ]
+                    yield pa.record_batch([*words, binary(entries)], schema=LISTS)

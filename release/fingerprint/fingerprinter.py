@@ -64,6 +64,8 @@ class Fingerprinter:
         Raises:
             ScreeningError: the decoder process cannot be started.
         """
+        if images.count(None) == len(images):
+            return _no_pictures(len(images), self._conventions)
         made = _Columns(images, self._limits)
         for rows in _slices(images, made.reason):
             if self._decoder is None:
@@ -122,6 +124,23 @@ class _Columns:
             quality=quality.min(axis=0, initial=100 if conventions else -1),
             qualities=dict(zip(conventions, quality, strict=True)),
         )
+
+
+def _no_pictures(n: int, conventions: Sequence[str]) -> Fingerprints:
+    """Return the fingerprints of n rows of which none has bytes: nothing is looked at one by one."""
+    quality = np.full(n, -1, np.int32)
+    codes = {name: np.zeros((0, 8, 32), np.uint8) for name in conventions}
+    return Fingerprints(
+        md5=np.zeros((n, 16), np.uint8),
+        sha1=np.zeros((n, 20), np.uint8),
+        sha256=np.zeros((n, 32), np.uint8),
+        has_bytes=np.zeros(n, np.bool_),
+        reason=["no-image"] * n,
+        pdq=codes,
+        frame_row=np.zeros(0, np.int64),
+        quality=quality,
+        qualities=dict.fromkeys(conventions, quality),
+    )
 
 
 def _array(digests: list[bytes], width: int) -> NDArray[np.uint8]:

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from release import canary
 from release.lists import phrases, urls
+from release.values import in_one_piece
 
 WIDTHS = {"md5": 16, "sha1": 20, "sha256": 32, "pdq": 32, "photodna": 144, "video-md5": 16, "url": 32, "domain": 32}
 WIDTHS |= {"url-md5": 16, "url-sha1": 20, "url-sha256": 32, **dict.fromkeys(phrases.PHRASES, phrases.WIDTH)}
@@ -41,7 +43,7 @@ NOT_DOMAIN = "not a domain name"
 
 Entries = NDArray[np.uint8]
 
-_NIBBLE = np.full(256, 255, np.uint8)
+_NIBBLE, _LARGEST_NIBBLE = np.full(256, 255, np.uint8), 15
 for _digit, _character in enumerate(b"0123456789abcdef"):
     _NIBBLE[_character] = _digit
     _NIBBLE[ord(chr(_character).upper())] = _digit
@@ -86,12 +88,31 @@ def decode_hex(values: Sequence[bytes], width: int) -> tuple[Entries, dict[int, 
     refused = {index: _length(digits, len(value)) for index, value in enumerate(values) if len(value) != digits}
     whole = b"".join(value if len(value) == digits else b"0" * digits for value in values) if refused else b"".join(values)
     nibbles = _NIBBLE[np.frombuffer(whole, np.uint8)].reshape(len(values), digits)
-    for index in np.flatnonzero((nibbles > 15).any(axis=1)).tolist():
+    for index in np.flatnonzero((nibbles > _LARGEST_NIBBLE).any(axis=1)).tolist():
         refused[index] = NOT_HEX
     entries: Entries = nibbles[:, 0::2] * np.uint8(16) + (nibbles[:, 1::2] & np.uint8(15))
     if refused:
         entries[list(refused)] = 0
     return entries, refused
+
+
+def hex_column(column: pa.Array, width: int) -> tuple[Entries, NDArray[np.bool_]]:
+    """Return (n, width) uint8 from a column, and which values are just so many hexadecimal digits; the others are left zeros."""
+    digits, entries = 2 * width, np.zeros((len(column), width), np.uint8)
+    if not len(column) or column.type != pa.string():
+        return entries, np.zeros(len(column), np.bool_)
+    data, bounds = in_one_piece(column)
+    plain = (np.diff(bounds) == digits) & column.is_valid().to_numpy(zero_copy_only=False)
+    rows = np.flatnonzero(plain)
+    if len(rows) == len(column):
+        texts = data[bounds[0] : bounds[-1]].reshape(-1, digits)
+    else:
+        texts = data[bounds[rows].astype(np.int64)[:, None] + np.arange(digits)]
+    nibbles = _NIBBLE[texts]
+    fine = (nibbles <= _LARGEST_NIBBLE).all(axis=1)
+    plain[rows[~fine]] = False
+    entries[rows[fine]] = (nibbles[:, 0::2] * np.uint8(16) + (nibbles[:, 1::2] & np.uint8(15)))[fine]
+    return entries, plain
 
 
 def decode_photodna(values: Sequence[bytes]) -> tuple[Entries, dict[int, str]]:

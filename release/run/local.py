@@ -6,6 +6,7 @@ pages are shared) and its decoder once. A worker that dies stops the build; the 
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -142,4 +143,5 @@ def _run(unit: Unit) -> Receipt:
         raise ScreeningError("this worker was never started")
     if _screening is None:
         _screening = Screening(_job).__enter__()
+        gc.freeze()  # lists, libraries and all else that stays: no collection need look at it again
     return _screening.run(unit, _tick)

@@ -43,6 +43,7 @@ from release.values import cast, normalise
 BUFFER = 1 << 20
 PLANTED, PLANTED_IMAGE = "planted.parquet", "planted.png"
 _MOST_ROWS_AT_ONCE = 128
+_MOST_SMALL_ROWS, _SMALL_PARTS = 8192, 4  # of a source without images, whose rows differ less
 _PARTS_OF_A_BATCH = 16  # rows of a file differ in size: a batch is put together from so many reads of average rows
 
 
@@ -240,7 +241,8 @@ class ParquetSource:
             if _group_rows(file.metadata) != pinned.group_rows:
                 raise SourceError("a Parquet file has other row groups than when it was pinned", where="footer")
             groups = range(span.start, span.end)
-            rows = _rows_at_once(file.metadata, groups, batch_bytes)
+            most, parts = (_MOST_SMALL_ROWS, _SMALL_PARTS) if self.image is None else (_MOST_ROWS_AT_ONCE, _PARTS_OF_A_BATCH)
+            rows = min(most, _average_rows(file.metadata, groups, batch_bytes // parts))
             for batch in file.iter_batches(rows, row_groups=list(groups), use_threads=False):
                 yield cast(batch, self.schema)
         self.where.local(pinned)
@@ -482,10 +484,10 @@ def _group_rows(metadata: pq.FileMetaData) -> tuple[int, ...]:
     return tuple(metadata.row_group(index).num_rows for index in range(metadata.num_row_groups))
 
 
-def _rows_at_once(metadata: pq.FileMetaData, groups: range, batch_bytes: int) -> int:
+def _average_rows(metadata: pq.FileMetaData, groups: range, part_bytes: int) -> int:
     size: int = sum(max(0, metadata.row_group(index).total_byte_size) for index in groups)
     rows: int = sum(metadata.row_group(index).num_rows for index in groups)
-    return max(1, min(_MOST_ROWS_AT_ONCE, rows * batch_bytes // (_PARTS_OF_A_BATCH * max(1, size))))
+    return max(1, rows * part_bytes // max(1, size))
 
 
 @contextmanager

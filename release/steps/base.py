@@ -304,6 +304,12 @@ class Sheet:
         return Verdicts(self.status, self.reason, self.which_list, coverage, kept_low_quality)
 
 
+def given(absent: Sequence[str]) -> Flags:
+    """Return (n,) bool: which rows have no reason, of (n,) reasons, for something to be missing."""
+    flags: Flags = np.fromiter(map(len, absent), np.int64, len(absent)) == 0
+    return flags
+
+
 def missed(step: str, which_list: str, what: str) -> StepError:
     """Return the error for a canary that a step did not treat as it must."""
     return StepError(

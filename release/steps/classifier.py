@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pyarrow as pa
 
 from audit_logs.statement import SelfTest
@@ -101,9 +102,8 @@ class Classifier:
 
 def mark_absent(sheet: Sheet, scores: Scores) -> None:
     """Mark rows without a score as unscreenable."""
-    for row, reason in enumerate(scores.absent):
-        if reason:
-            sheet.cannot_screen(row, reason)
+    for row in np.flatnonzero(~scores.there).tolist():
+        sheet.cannot_screen(row, scores.absent[row])
 
 
 def tested(scorers: Sequence[Scorer], canary: Rows) -> SelfTest:

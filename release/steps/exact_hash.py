@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from audit_logs.statement import SelfTest
 from release.errors import Fault, StepError
 from release.lists import StoredList
-from release.lists.entries import DIGESTS, WIDTHS, decode_hex, is_placeholder
+from release.lists.entries import DIGESTS, WIDTHS, decode_hex, hex_column, is_placeholder
 from release.match import DigestIndex
 from release.plan import Columns, StepPlan
 from release.sections import Section
 from release.steps.about import About, Key
-from release.steps.base import Covers, Flags, Rows, Sheet, Verdicts, check_verdict, missed, need_column, of_type, usable_types
+from release.steps.base import Covers, Flags, Rows, Sheet, Verdicts, check_verdict, given, missed, need_column, of_type, usable_types
 
 KIND = "exact-hash"
 NO_IMAGE = "no-image"
@@ -54,7 +54,7 @@ class Found:
     @property
     def there(self) -> Flags:
         """(n,) bool: which rows have a digest."""
-        return np.array([not reason for reason in self.absent], np.bool_)
+        return given(self.absent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +120,15 @@ class ExactHash:
 
 def declared(column: pa.Array, kind: str) -> Found:
     """Return the digests in a column of hex text, or of bytes; a placeholder (all zero, the empty file's) counts as malformed."""
-    values = column.to_pylist()
-    texts = [_text(value) for value in values]
-    digests, refused = decode_hex(texts, WIDTHS[kind])
-    placeholder = is_placeholder(kind, digests)
-    absent = [NO_HASH if not text else BAD_HASH if row in refused or placeholder[row] else "" for row, text in enumerate(texts)]
+    digests, plain = hex_column(column, WIDTHS[kind])
+    absent = [""] * len(column)
+    others = np.flatnonzero(~plain)
+    texts = [_text(value) for value in column.take(pa.array(others)).to_pylist()]
+    digests[others], refused = decode_hex(texts, WIDTHS[kind])
+    for place, row in enumerate(others.tolist()):
+        absent[row] = NO_HASH if not texts[place] else BAD_HASH if place in refused else ""
+    for row in np.flatnonzero(is_placeholder(kind, digests)).tolist():
+        absent[row] = absent[row] or BAD_HASH
     return Found(digests, absent)
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from release.errors import StepError
-from release.steps.base import Covers, Flags, Rows
+from release.steps.base import Covers, Flags, Rows, given
 
 NO_SCORE = "no-score"
 BAD_SCORE = "bad-score"
@@ -41,7 +41,7 @@ class Scores:
     @property
     def there(self) -> Flags:
         """(n,) bool: which rows have a score."""
-        return np.array([not reason for reason in self.absent], np.bool_)
+        return given(self.absent)
 
 
 class Scorer(Protocol):
@@ -68,8 +68,10 @@ class Scorer(Protocol):
 
 def of_values(values: NDArray[np.floating], absent: list[str]) -> Scores:
     """Return scores, (n,), of which those without a reason to be missing are checked to be finite."""
-    finite = np.isfinite(values).tolist()
-    return Scores(values, [reason or ("" if fine else BAD_SCORE) for reason, fine in zip(absent, finite, strict=True)])
+    marked = list(absent)
+    for row in np.flatnonzero(~np.isfinite(values)).tolist():
+        marked[row] = marked[row] or BAD_SCORE
+    return Scores(values, marked)
 
 
 def field_of(schema: pa.Schema, column: str, step: str) -> pa.Field:
@@ -126,5 +128,5 @@ class ColumnScores:
         """Return the column; true is 1 and false is 0."""
         column = rows.batch.column(self.column)
         column = column if pa.types.is_floating(column.type) else column.cast(pa.float64(), safe=False)
-        absent = [NO_SCORE if null else "" for null in column.is_null().to_pylist()]
+        absent = [NO_SCORE if null else "" for null in column.is_null().to_pylist()] if column.null_count else [""] * len(column)
         return of_values(column.to_numpy(zero_copy_only=False), absent)
