@@ -10,7 +10,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet install --constra
 # What decides whether an environment is still the right one; a second run that finds nothing changed installs nothing.
 PINS = pyproject.toml constraints.txt
 
-.PHONY: demo test check coverage bench docs vectors tamper fuzz kernel-agreement foreign clients bench-proof bench-newbytes bench-get recall clean
+.PHONY: demo test check coverage bench docs vectors tamper fuzz kernel-agreement foreign clients bench-links bench-proof bench-newbytes bench-get recall clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.run
@@ -32,6 +32,9 @@ coverage: $(VENV)/.test
 
 bench: $(VENV)/.run $(PEER)/.ready
 	$(BIN)/python -m bench --peer $(PEER)/bin/python
+
+bench-links: $(VENV)/.test
+	$(BIN)/python -m bench.links --readme
 
 bench-proof: $(VENV)/.run $(SIGNING)/.ready
 	PYTHONPATH=tests $(BIN)/python -m bench.proof --peer $(SIGNING)/bin/python

@@ -11,7 +11,7 @@ from types import ModuleType
 
 from bench import builds, compilation, delta, exact, firstline, formats, kernel, near, results
 from bench.machine import load_average, machine
-from bench.setting import HERE, Found, parser, setting
+from bench.setting import HERE, Found, into_readme, parser, setting
 from bench.summary import peers, share
 
 PARTS: dict[str, ModuleType] = {
@@ -49,7 +49,7 @@ def main() -> None:
     (chosen.results / "bench.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     (chosen.results / "bench.md").write_text(text + "\n", encoding="utf-8")
     if given.readme:
-        _into_readme(text)
+        into_readme(HERE / "README.md", text, BEGIN, END)
     print(text)
 
 
@@ -60,14 +60,6 @@ def _about(found: Found) -> str:
     lines.append(f"- processes that wanted a core, before and after: {found['load'][0]:.2f}, {found['load'][1]:.2f}")
     lines.append("- seconds of each part: " + ", ".join(f"{name} {seconds:.0f}" for name, seconds in found["seconds"].items()))
     return "\n".join(lines)
-
-
-def _into_readme(text: str) -> None:
-    """Put the tables in the place of those of the last run."""
-    path = HERE / "README.md"
-    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    path.write_text(before + begin + "\n" + text + "\n\n" + end + after, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -48,10 +48,10 @@ def measure(setting: Setting) -> Found:
         for kind, steps in (("", project.DEFAULTS), (f", {FIRST_LINE}", project.FIRST_LINE)):
             plan = made.plan(f"small-{rows}{kind and '-first'}", f"../small-{rows}", steps)
             cases = [Case(f"{rows} of 512x512{kind}", plan, rows, workers) for workers in WORKERS]
-            builds += [_build(case, setting.rounds) for case in cases]
-        verifications.append(_verifications(made, builds[-1], setting.rounds))
-    builds.append(_build(Case(f"{large} of 4 MP", made.plan("large", "../large"), large, 1), setting.rounds))
-    verifications.append(_verifications(made, builds[-1], setting.rounds))
+            builds += [build(case, setting.rounds) for case in cases]
+        verifications.append(verifications(made, builds[-1], setting.rounds))
+    builds.append(build(Case(f"{large} of 4 MP", made.plan("large", "../large"), large, 1), setting.rounds))
+    verifications.append(verifications(made, builds[-1], setting.rounds))
     stages = [_stages(made, name) for name in (f"small-{sizes[-1]}", "large")]
     return {"imports": made.imports, "builds": builds, "verifications": verifications, "stages": stages}
 
@@ -76,7 +76,7 @@ def _link(source: Path, folder: Path, rows: int) -> None:
         (folder / path.name).hardlink_to(path)
 
 
-def _build(case: Case, runs: int) -> Found:
+def build(case: Case, runs: int) -> Found:
     """Build a case `runs` times, or once if that takes long, and return what was seen; the last candidate stays."""
     out = case.plan.parent / "candidate"
     command = [sys.executable, "-m", "release", "--format", "json", "build", str(case.plan), "--out", str(out)]
@@ -100,7 +100,7 @@ def _build(case: Case, runs: int) -> Found:
     }
 
 
-def _verifications(made: project.Project, build: Found, runs: int) -> Found:
+def verifications(made: project.Project, build: Found, runs: int) -> Found:
     """Return the seconds of plain SHA-256 and of both verifiers over the candidate that was built last, run by turns."""
     candidate, trust = str(made.folder / "candidate"), str(made.folder / "trust.json")
     tail = ["verify", candidate, "--trust", trust]

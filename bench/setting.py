@@ -63,6 +63,13 @@ def setting(options: argparse.Namespace) -> Setting:
     return Setting(options.results.absolute(), peer and peer.absolute(), options.rounds, options.quick, options.photographs)
 
 
+def into_readme(path: Path, text: str, begin: str, end: str) -> None:
+    """Put the tables in the place of those of the last run, between two lines of a file."""
+    before, first, rest = path.read_text(encoding="utf-8").partition(begin)
+    _, last, after = rest.partition(end)
+    path.write_text(before + first + "\n" + text + "\n\n" + last + after, encoding="utf-8")
+
+
 def alone(name: str, about: str | None, measure: Callable[[Setting], Found], tables: Callable[[Found], str]) -> None:
     """Run one part from the command line, with the options that all parts have."""
     run(name, setting(parser(about).parse_args()), measure, tables)
