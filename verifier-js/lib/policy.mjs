@@ -59,6 +59,12 @@ export function quorumAge({ times, trust, now }) {
   return newest === undefined ? null : now - newest;
 }
 
+/** The age that may be told: null where it is unknown, without a quorum or with one that is ahead of the clock. */
+export function toldAge(facts) {
+  const age = quorumAge(facts);
+  return age === null || age < -AHEAD ? null : Math.max(age, 0);
+}
+
 /** Check how old the quorum's cosignatures are (13.13). */
 export function checkFreshness(facts) {
   const age = quorumAge(facts);

@@ -3,7 +3,7 @@ import { hex } from "./bytes.mjs";
 import { writeSeen } from "./continuity.mjs";
 import { compareVersions } from "./form.mjs";
 import { outsideTheProof } from "./folder.mjs";
-import { countedOpinions, quorumAge } from "./policy.mjs";
+import { countedOpinions, toldAge } from "./policy.mjs";
 
 export const EXIT_CODES = { verified: 0, failed: 1, stale: 3, withdrawn: 4, incomplete: 5 };
 const INCOMPLETE = ["no-candidate", "not-released", "opinions-missing", "opinions-tier", "unknown-type", "superseded", "folder-unlisted"];
@@ -58,7 +58,7 @@ export function makeReport(facts, problems) {
 
 /** How old the quorum's cosignatures are, and how old they may be. */
 const freshness = (facts) => ({
-  ageSeconds: quorumAge(facts),
+  ageSeconds: toldAge(facts),
   limitSeconds: facts.trust.policy.freshSeconds,
   quorum: facts.trust.policy.quorum,
   witnesses: facts.times.size,

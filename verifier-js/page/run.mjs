@@ -9,10 +9,12 @@ export class Run {
   #began = performance.now();
   #program = URL.createObjectURL(new Blob([byId("program").textContent], { type: "text/javascript" }));
   #worker;
+  #isOver = false;
 
   constructor(order, { ended, failed }) {
     this.#worker = new Worker(policy?.createScriptURL(this.#program) ?? this.#program);
     this.#worker.onmessage = ({ data }) => {
+      if (this.#isOver) return; // what was on its way when the run was stopped
       if (data.report) ended(data);
       else if (data.error) failed(data.error);
       else this.#tell(data);
@@ -23,6 +25,7 @@ export class Run {
 
   /** Stop whatever still runs. */
   end() {
+    this.#isOver = true;
     this.#worker.terminate();
     URL.revokeObjectURL(this.#program);
   }

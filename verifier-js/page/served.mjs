@@ -23,7 +23,7 @@ export class UnreachableError extends Error {}
 /** The address of a folder: http or https, without query, ending in "/"; null for any other text. */
 export function folderAddress(text) {
   const url = URL.canParse(text.trim()) ? new URL(text.trim()) : null;
-  if (!["http:", "https:"].includes(url?.protocol) || url.username || url.password) return null;
+  if (!["http:", "https:"].includes(url?.protocol) || url.username || url.password || /\*|%2a/i.test(url.host)) return null; // a star would open other hosts, too
   url.search = url.hash = "";
   url.pathname = url.pathname.replace(/\/*$/, "/");
   return url.href;

@@ -12,6 +12,9 @@ export function element(tag, properties, ...children) {
 /** Put these children, and no others, into an element. */
 export const fill = (into, ...children) => into.replaceChildren(...children.filter((child) => child !== ""));
 
+/** Say why there is no verdict, or no run; "" says nothing. */
+export const complain = (words) => fill(byId("complaint"), words);
+
 /** A stranger's text with all that would hide or turn it around written out: controls, format characters, odd spaces. */
 export const plain = (text) => text.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Surrogate}\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0).toString(16)}}`);
 

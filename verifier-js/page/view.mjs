@@ -23,9 +23,9 @@ export function showReport(report, about) {
   byId("verdict").focus();
 }
 
-function* verdict({ verdict: word, release, version, rows, failures: found }, { place, isServed }) {
+function* verdict({ verdict: word, release, version, rows, failures: found }, { place, listed, isServed }) {
   const name = release && version ? `${plain(release)} ${version}${rows ? `, ${rows} rows` : ""}` : "";
-  const where = element("p", { className: "soft" }, `${isServed ? "At" : "In the folder"} ${plain(place)}`);
+  const where = element("p", { className: "soft" }, isServed ? `At ${plain(place)}` : `In the folder ${plain(place)}, with the files that it held at ${timeText(listed)}`);
   const another = isAnother() ? element("p", {}, element("strong", {}, "This page is not the one that your trust file names. Do not believe what it says.")) : "";
   const blind = word === "verified" && !isServed ? element("p", { className: "soft" }, ...marked(BLIND)) : "";
   const heading = element("h2", { id: "verdict", tabIndex: -1 }, word.toUpperCase());
@@ -65,15 +65,17 @@ function* facts({ facts: all }) {
   }
 }
 
+const timeText = (milliseconds) => new Date(milliseconds).toISOString().replace(/\.\d+/, "");
 const bullets = (texts) => element("ul", {}, ...texts.map((text) => element("li", {}, text)));
 
 function* freshness({ freshness: found }, { now }) {
   if (found === null) return;
-  const { ageSeconds: age, limitSeconds: limit, quorum } = found;
-  const clock = `By this machine's clock it is ${new Date(1000 * now).toISOString().replace(".000", "")}; your trust file lets a proof be ${spanText(limit)} old.`;
+  const { ageSeconds: age, limitSeconds: limit, quorum, witnesses } = found;
+  const clock = `By this machine's clock it is ${timeText(1000 * now)}; your trust file lets a proof be ${spanText(limit)} old.`;
   const who = quorum === 1 ? "One witness that you trust" : `${quorum} witnesses that you trust`;
-  const signed = age !== null && `${who} signed this state of the log ${spanText(Math.max(age, 0))} ago or later.`;
-  const words = signed || "Too few witnesses have signed this state of the log, so nobody can say how old it is.";
+  const signed = age !== null && `${who} signed this state of the log ${spanText(age)} ago or later.`;
+  const few = "Too few witnesses have signed this state of the log, so nobody can say how old it is.";
+  const words = signed || (witnesses < quorum ? few : "What witnesses signed lies in the future of this machine's clock, so nobody can say how old it is.");
   yield element("h3", {}, "Freshness");
   yield element("p", {}, `${words} ${clock}`);
 }
@@ -86,7 +88,7 @@ function* opinions({ opinions: given }) {
 
 function opinion({ organisation, result, conclusion, tier, counts }) {
   const name = plain(organisation);
-  if (result === "none") return `${name} was engaged and has given no opinion.`;
+  if (result === "none") return `${name} was engaged and has given no opinion that stands.`;
   return `${name} signed ${result} on a report that is ${conclusion}, with the evidence of tier ${tier}${counts ? "" : "; by your trust file it does not count"}.`;
 }
 
