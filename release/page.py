@@ -94,6 +94,8 @@ def listing(tag: str, items: Iterable[Html], css: str) -> Html:
 def is_page(path: Path) -> bool:
     """Tell whether a file is a page that `document` made, by its head."""
     try:
+        if not path.is_file():  # a pipe would keep us waiting
+            return False
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
     except OSError:

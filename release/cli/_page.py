@@ -20,7 +20,6 @@ def page_place(path: Path | None, folder: Path | None) -> Path | None:
     """
     from release.checks import outside
     from release.errors import UsageError
-    from release.page import is_page
 
     if path is None:
         return None
@@ -28,10 +27,18 @@ def page_place(path: Path | None, folder: Path | None) -> Path | None:
         outside(path, folder, "the page")
     if not path.absolute().parent.is_dir():
         raise UsageError("there is no folder for the page", where=str(path.parent), next_step="make it, or name another file")
+    _free(path)
+    return path
+
+
+def _free(path: Path) -> None:
+    """Raise UsageError where a page would replace what is no such page."""
+    from release.errors import UsageError
+    from release.page import is_page
+
     if (path.exists() or path.is_symlink()) and not is_page(path):
         expected = "a new name, or a page that this command wrote"
         raise UsageError("there is something here that is no such page", where=str(path), expected=expected, next_step="name another file")
-    return path
 
 
 def write_page(output: Output, place: Path | None, report: Report, chosen: Chosen, *, whole: bool = True) -> None:
@@ -45,6 +52,7 @@ def write_page(output: Output, place: Path | None, report: Report, chosen: Chose
         whole: whether the data was looked at too; else the record alone was.
 
     Raises:
+        UsageError: something else has come to its place since, such as a state file.
         StoreError: it cannot be written.
     """
     from hashlib import sha256
@@ -55,6 +63,7 @@ def write_page(output: Output, place: Path | None, report: Report, chosen: Chose
     from release.report import report as page
 
     if place is not None:
+        _free(place)
         told = tell(report) if whole else of_record(tell(report))
         store.write_file(place, page(told, Writing(report.case.now, sha256(chosen.data).hexdigest(), own=True)))
         output.say(f"\nThe page is {place}; any browser opens it.")

@@ -25,9 +25,9 @@ def page(output: Output, out: Path | None) -> None:
 
     digest = verifypage.page_digest()
     if out is not None:
-        if out.exists():
+        if out.exists() or out.is_symlink():
             raise UsageError("the file is there already", where=str(out), expected="a name that is not taken")
-        if any((folder / "release.json").exists() for folder in out.absolute().parents):
+        if any((folder / "release.json").exists() for folder in out.resolve().parents):
             raise UsageError("the page would lie in a release", where=str(out), expected="a place outside of what it is to check")
         store.write_file(out, verifypage.page())
     told = f"The page in this package has sha256 {digest}." if out is None else f"Wrote {out}: sha256 {digest}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from hashlib import sha256
@@ -12,6 +13,7 @@ import pytest
 from made import Line, Made, maker, row
 from simulator import signer_of
 
+from audit_logs import seen
 from audit_logs.manifest import Roles
 from audit_logs.statement import about_key, about_manifest
 from release import cli
@@ -84,6 +86,26 @@ def test_nothing_else_is_replaced(made: Made, tmp_path: Path, capsys: pytest.Cap
     assert thesis.read_text(encoding="utf-8") == "<!DOCTYPE html><p>years of work</p>"
     assert not link.exists()
     assert not (made.folder / "page.html").exists()
+
+
+def test_a_pipe_in_the_place_of_the_page_is_refused_at_once(made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody waits for whoever might write into it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert verify(made, "--report", str(pipe)) == 2
+    assert "no such page" in capsys.readouterr().err
+    assert pipe.is_fifo()
+
+
+def test_the_page_never_replaces_what_the_verification_itself_remembered(
+    made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A page in the place of the state file would make a rollback invisible."""
+    state = tmp_path / "seen.json"
+    assert verify(made, "--state", str(state), "--report", str(state)) == 2
+    assert "there is something here that is no such page" in capsys.readouterr().err
+    assert seen.parse(state.read_bytes()).size > 0
+    assert verify(made, "--state", str(state)) == 0
 
 
 def test_what_is_verified_is_told_without_advice(made: Made, capsys: pytest.CaptureFixture[str]) -> None:

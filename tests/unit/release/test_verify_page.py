@@ -92,6 +92,21 @@ def test_the_page_is_not_written_into_a_release_nor_over_a_file(tmp_path: Path, 
     assert sorted(path for path in release.rglob("*")) == before
 
 
+def test_the_page_is_not_written_into_a_release_by_way_of_a_link(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where a path leads counts, not how it is written; and a link that leads nowhere is not replaced."""
+    release, link, dangling = tmp_path / "published", tmp_path / "link", tmp_path / "dangling"
+    Simulator().finish().write_to(release)
+    link.symlink_to(release / "data")
+    dangling.symlink_to(tmp_path / "nowhere")
+    for out in (link / "verify.html", dangling):
+        assert run(["page", "--out", str(out)]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert not (release / "data" / "verify.html").exists()
+    assert dangling.is_symlink()
+    assert run(["page", "--out", str(release / ".." / "verify.html")]) == 0
+    assert (tmp_path / "verify.html").read_bytes() == verifypage.page()
+
+
 def test_a_trust_file_names_the_page(trust: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Naming one makes the next version, naming it again changes nothing, and `--none` takes it away."""
     page, first = tmp_path / "verify.html", trustfile.read(trust)
