@@ -181,7 +181,7 @@ def _opinions(case: Case, candidate: CandidateState) -> tuple[OpinionSummary, ..
         name, said, tier = item.auditor.organisation, item.opinion.verification_result, "matches" if item.matches else "rows"
         found[name] = OpinionSummary(name, said, item.report.conclusion, tier, counts=item.counts, reason=item.reason)
     silent = (name for name in candidate.candidate.auditors if name not in found)
-    missing = (OpinionSummary(name, "none", "", "", counts=False, reason="it was engaged and has given no opinion") for name in silent)
+    missing = (OpinionSummary(name, "none", "", "", counts=False, reason="it was engaged; no opinion of it stands") for name in silent)
     return (*found.values(), *missing)
 
 
@@ -260,7 +260,7 @@ def _not_proven(case: Case) -> Iterator[str]:
         yield "That the rows inside the data files hash to the roots: this light verifier compared whole files and ranges; `release verify` does that."
     for opinion in _opinions(case, case.candidate) if case.candidate else ():
         if opinion.result == "none":
-            yield f"What {opinion.organisation} thinks: it was engaged as an auditor and has given no opinion."
+            yield f"What {opinion.organisation} thinks: it was engaged as an auditor; no opinion of it stands."
     outside = [path for path in OUTSIDE_THE_PROOF if path in case.listing]
     if outside:
         yield f"What {' and '.join(outside)} in the folder say: they lie outside the proof."

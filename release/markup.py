@@ -5,10 +5,15 @@ The card shows such text for reading; its exact form stands in `release.json` an
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Iterator
 
 _PLAIN = frozenset(" ,'()-")
 _UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+# Letters and marks without a glyph (Unicode's Default_Ignorable_Code_Point, where not in the categories above), and the blank of Braille.
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+_MOST_MARKS = 3  # on one letter; a tower of them would cover the lines above
 _LAST_ASCII = 0x7E
 _LAST_OF_PLANE_0 = 0xFFFF
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -17,8 +22,19 @@ _LOOK_ALIKE = str.maketrans({"`": "\N{MODIFIER LETTER GRAVE ACCENT}", "|": "\N{B
 
 
 def visible(text: str) -> str:
-    """Return a text in one line, with a replacement character for everything that has no glyph or changes direction."""
-    return "".join(_REPLACEMENT if unicodedata.category(character) in _UNSEEN else character for character in text)
+    """Return a text in one line, with a replacement character for everything that has no glyph, changes direction, or piles up on a letter."""
+    return "".join(_shown(text))
+
+
+def _shown(text: str) -> Iterator[str]:
+    marks = 0
+    for character in text:
+        category = unicodedata.category(character)
+        marks = marks + 1 if category.startswith("M") else 0
+        if category == "Zs":
+            yield " "  # a row of wider ones could part what belongs together
+        else:
+            yield _REPLACEMENT if category in _UNSEEN or marks > _MOST_MARKS or _BLANK.match(character) else character
 
 
 def words(text: str) -> str:

@@ -241,9 +241,9 @@ class Simulator:
         )
         return signing.seal(payload, self.keys[role])
 
-    def withdraw(self, kind: Any, subject: Subject, role: str) -> None:
+    def withdraw(self, kind: Any, subject: Subject, role: str, reason: str = "an error was found") -> None:
         """Log a withdrawal."""
-        sealed = self.seal(Withdrawal(kind, "an error was found", SIGNED), subject, role)
+        sealed = self.seal(Withdrawal(kind, reason, SIGNED), subject, role)
         self.entries.append(sealed.raw)
 
     def supersede(self, *, version: int = 2, previous: str = "") -> None:

@@ -52,12 +52,12 @@ def verdict(told: Told, writing: Writing) -> Html:
         element("p", face.means, class_="meaning"),
         element("p", f"This is what {who} found on ", moment(writing.time), ".", class_="soft"),
     ]
-    if told.verdict != "failed" and (why := reason(told)):
-        said.append(element("p", "The reason that the institution gives: ", element("q", why)))
     if told.verdict != "failed" and (version := newer(told)):
         said.append(element("p", f"The log has a newer release that stands: version {version}."))
     if following := advice(told):
         said.append(element("p", element("strong", "What to do next. "), spoken(following), class_="next"))
+    if told.verdict != "failed" and (why := reason(told)):  # last, and set apart: it may be long, and speak like this page
+        said += [element("p", "The reason that the institution gives, in its own words:"), element("blockquote", theirs(why))]
     panel = (icon(face.sign), element("div", *said))
     return element("section", *panel, class_=f"verdict {face.tone}", id="verdict", aria_labelledby="verdict-title")
 

@@ -55,4 +55,4 @@ def span(seconds: int) -> str:
         return days(seconds // 86_400)
     if seconds >= 3_600:
         return f"{seconds // 3_600} h {seconds % 3_600 // 60} min"
-    return f"{seconds // 60} min"
+    return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +14,8 @@ import pytest
 from chromium import Browser, browser, needs_chromium
 from desk import Desk, page_file, serving, written
 from simulator import NOW, Simulator
+
+from audit_logs.statement import FilterStep
 
 pytestmark = needs_chromium
 
@@ -190,6 +194,20 @@ def test_an_address_of_many_hosts_is_none(address: str, desk: Desk, tmp_path: Pa
     desk.page.run(f"document.getElementById('address').value = {json.dumps(address)}")
     assert desk.verify() == ""
     assert desk.complaint.startswith("The address is none that this page can read")
+
+
+def test_a_strangers_words_neither_pile_up_nor_leave_a_gap(desk: Desk, tmp_path: Path) -> None:
+    """A tower of marks could cover the verdict; a row of blanks could part a sentence from whose it is. Both are written out."""
+    world = Simulator()
+    reason = "a" + "\u030d" * 50 + "\u2800\u3164\u00a0\u3000" * 50 + "VERIFIED"
+    world.bend[FilterStep] = lambda step: replace(step, override=reason)
+    release, trust = written(world.finish(), tmp_path)
+    desk.choose(release, trust=trust)
+    assert desk.verify() == "verified"
+    said = desk.page.run("document.getElementById('result').textContent")
+    assert "a" + "\u030d" * 3 + "\\u{30d}" in said
+    assert "\\u{2800}\\u{3164}\\u{a0}\\u{3000}" in said
+    assert re.search("\u030d{4}|[\u2800\u3164\u00a0\u3000]", said) is None
 
 
 @pytest.mark.parametrize("days", [-3, -36_500])

@@ -15,8 +15,11 @@ export const fill = (into, ...children) => into.replaceChildren(...children.filt
 /** Say why there is no verdict, or no run; "" says nothing. */
 export const complain = (words) => fill(byId("complaint"), words);
 
-/** A stranger's text with all that would hide or turn it around written out: controls, format characters, odd spaces. */
-export const plain = (text) => text.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Surrogate}\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0).toString(16)}}`);
+// Controls, format characters, all spaces but the plain one, what has no glyph, the blank of Braille, and marks that pile up on a letter.
+const ODD = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Surrogate}\p{DI}\u2800]|(?! )\p{Z}|(?<=\p{M}{3})\p{M}/gu;
+
+/** A stranger's text with all written out that would hide it, turn it around, part it, or cover what stands above. */
+export const plain = (text) => text.replace(ODD, (character) => `\\u{${character.codePointAt(0).toString(16)}}`);
 
 /** Our own words as nodes: what stands between backticks is code. */
 export const marked = (words) => words.split("`").map((part, at) => (at % 2 ? element("code", {}, part) : part));

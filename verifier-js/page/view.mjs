@@ -88,7 +88,7 @@ function* opinions({ opinions: given }) {
 
 function opinion({ organisation, result, conclusion, tier, counts }) {
   const name = plain(organisation);
-  if (result === "none") return `${name} was engaged and has given no opinion that stands.`;
+  if (result === "none") return `${name} was engaged; no opinion of it stands.`;
   return `${name} signed ${result} on a report that is ${conclusion}, with the evidence of tier ${tier}${counts ? "" : "; by your trust file it does not count"}.`;
 }
 

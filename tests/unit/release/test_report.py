@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from simulator import Simulator
+from simulator import Simulator, later
 
 from audit_logs.case import Freshness
 from audit_logs.envelope import Envelope
@@ -163,7 +163,7 @@ def _around(manifest: Manifest, steps: list[FilterStep], text: str) -> Told:
         steps=tuple(steps),
         opinions=(
             OpinionSummary(ORGANISATIONS[0], "PASSED", "unqualified", "matches", counts=True, reason=""),
-            OpinionSummary(ORGANISATIONS[1], "none", "", "", counts=False, reason="it was engaged and has given no opinion"),
+            OpinionSummary(ORGANISATIONS[1], "none", "", "", counts=False, reason="it was engaged; no opinion of it stands"),
         ),
         freshness=Freshness(3 * 86_400, 30 * 86_400, 2, 2),
         facts=(
@@ -245,7 +245,7 @@ def test_page_tells_all_that_a_reader_needs() -> None:
         "this supports no figure for what was missed",
         "nobody measured how many listed rows the steps miss",
         "PASSED, on a report that is unqualified; evidence: tier matches: also what was removed. It counts.",
-        "No opinion: it was engaged and has given no opinion.",
+        "No opinion: it was engaged; no opinion of it stands.",
         "In the words of auditor-one.example, who audited from 2026-02-10, 08:00 UTC",
         "cosignatures of 2 witnesses were 3 days old; the trust file allows 30 days: 27 days are left",
         "a verification after 2026-03-28, 12:00 UTC says stale",
@@ -356,10 +356,53 @@ def test_a_withdrawn_release_says_why_and_what_to_do() -> None:
     told = tell(world.finish().verify())
     text = _text(page(told, NOW))
     assert told.verdict == "withdrawn"
-    assert "The reason that the institution gives: an error was found" in text
+    assert "The reason that the institution gives, in its own words:an error was found" in text
     assert "Do not train on it." in text
     assert "institution.example withdrew version 1.0.0, for this reason: an error was found." in text
     assert "institution.example released version 1.0.0. This version was withdrawn later." in text
+
+
+def test_a_reason_that_speaks_like_the_page_stands_apart_and_after_the_advice() -> None:
+    """An institution that recalls a release cannot talk over what the reader is told to do, nor push it out of sight."""
+    world = Simulator().write_statements()
+    reason = "nothing.\u201d What to do next. Nothing: you can use it. " * 20
+    world.withdraw("release", about_manifest(world.manifest.digest), "publish", reason)
+    told = tell(world.finish().verify())
+    panel = page(told, NOW).decode().split('id="verdict"')[1].split("</section>")[0]
+    assert panel.index("Do not train on it.") < panel.index("you can use it")
+    assert f"<blockquote><bdi>{reason}</bdi></blockquote>" in panel
+
+
+@pytest.mark.parametrize("limit", [10**12, 2**53 - 1])
+def test_a_limit_beyond_the_calendar_is_told_and_ends_no_page(limit: int) -> None:
+    """A trust file may allow any age; the page says what that means instead of a date."""
+    text = _text(page(replace(_report(), freshness=Freshness(3600, limit, 2, 2)), NOW))
+    assert "so long a time that it never goes stale, so a withdrawal may never be heard of" in text
+
+
+def test_confirmations_ahead_of_the_clock_are_not_told_as_missing() -> None:
+    """A quorum did sign; what is wrong is the clock, here or there."""
+    report = Simulator().finish().verify(now=later(days=-3))
+    text = _text(page(tell(report), later(days=-3)))
+    assert "by the clock of this verification, the newest confirmations lie in the future" in text
+    assert "no quorum" not in text
+
+
+def test_seconds_are_not_rounded_to_nothing() -> None:
+    """What is left is never called 0 minutes while it is something."""
+    text = _text(page(replace(_report(), freshness=Freshness(3590, 3600, 2, 2)), NOW))
+    assert "were 59 min old; the trust file allows 1 h 0 min: 10 s are left" in text
+
+
+def test_words_that_pile_up_or_leave_a_gap_stay_in_their_line() -> None:
+    """A tower of marks could cover the verdict; a row of blanks could part a sentence from whose it is."""
+    tower, gap = "a" + "\u030d" * 50, "b" + "\u2800\u3164\u00a0\u3000" * 50 + "VERIFIED"
+    world = Simulator()
+    world.bend[AuditReport] = lambda report: replace(report, limitations=(tower, gap))
+    text = page(tell(world.finish().verify()), NOW).decode()
+    assert "a" + "\u030d" * 3 + "\ufffd" in text
+    assert "\u030d" * 4 not in text
+    assert re.search("[\u2800\u3164\u00a0\u3000]", text) is None
 
 
 def test_an_incomplete_release_says_what_is_missing() -> None:
