@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shutil
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 from chromium import Browser, browser, needs_chromium
@@ -184,6 +190,82 @@ def test_a_page_that_is_shown_or_opened_by_another_verifies_nothing(chromium: Br
         page.wait_for(f"((document) => {refused})(other.document)")
         page.run("other.close()")
         page.close()
+
+
+class _Liar(BaseHTTPRequestHandler):
+    """A server for a folder that answers files whose name ends in `about` in its own way."""
+
+    protocol_version = "HTTP/1.1"
+    folder: Path
+    lie = ""
+    about = ""
+
+    def do_GET(self) -> None:
+        path = self.folder / self.path.lstrip("/")
+        body = path.read_bytes() if path.is_file() else None
+        about = self.path.endswith(self.about) and self.command == "GET"
+        packed = self.lie == "packed"
+        self.send_response(404 if body is None else 200)
+        self.send_header("Access-Control-Allow-Origin", "*")
+        if packed and body is not None:
+            body = gzip.compress(body)
+            self.send_header("Content-Encoding", "gzip")
+        if about and self.lie == "endless":
+            self.send_header("Connection", "close")
+        else:
+            self.send_header("Content-Length", str(len(body or b"")))
+        self.end_headers()
+        if self.command == "GET":
+            self._send(body or b"", self.lie if about else "")
+
+    do_HEAD = do_GET  # noqa: N815  (the name that the base class looks for)
+
+    def _send(self, body: bytes, lie: str) -> None:
+        self.close_connection = lie in ("endless", "cut")
+        with suppress(OSError):  # the page took no more than it wanted
+            self.wfile.write(body[:10] if lie == "cut" else body)
+            until = time.monotonic() + 20
+            while lie == "endless" and time.monotonic() < until:
+                self.wfile.write(bytes(65_536))
+
+    def log_message(self, *_: Any) -> None:
+        return
+
+
+@contextmanager
+def lying(folder: Path, lie: str, about: str) -> Iterator[str]:
+    """Serve a folder in that way, and give its address."""
+    handler = type("Liar", (_Liar,), {"folder": folder, "lie": lie, "about": about})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("lie", "about", "told"),
+    [
+        ("packed", "", ("incomplete", ["folder-unlisted"])),
+        ("endless", "00000-of-00002.parquet", ("failed", ["file-digest", "folder-unlisted"])),
+        ("cut", "00000-of-00002.parquet", ("", [])),
+        ("cut", "log/tile/entries/000.p/8", ("", [])),
+    ],
+    ids=["packed", "endless", "cut-data", "cut-log"],
+)
+def test_a_server_that_packs_cuts_or_never_ends(lie: str, about: str, told: tuple[str, list[str]], desk: Desk, tmp_path: Path) -> None:
+    """What is packed for the way is what it was; what never ends is not read to its end; what breaks off is no verdict."""
+    _, trust = written(Simulator().finish(), tmp_path)
+    with lying(tmp_path, lie, about) as site:
+        desk.choose(trust=trust)
+        desk.page.run(f"document.getElementById('address').value = {json.dumps(site + '/published')}")
+        began = time.monotonic()
+        assert (desk.verify(), desk.codes) == told
+        assert time.monotonic() - began < 15
+        assert ("broke off before its end. This is no verdict" in desk.complaint) is (lie == "cut")
 
 
 @pytest.mark.parametrize("address", ["http://*/x", "http://*.example.org/", "http://%2a.example.org/"])

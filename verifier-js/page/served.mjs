@@ -39,7 +39,7 @@ export async function servedSource(address, trustBytes) {
   await server.keep(tilePaths(size).map((path) => [`log/${path}`, TILE_LIMIT]));
   await server.keep(recordPaths(server, size, manifest, orNull(() => trusts.parse(trustBytes))).map((path) => [path, bundle.LIMIT]));
   if (manifest !== null) await server.find([...manifest.files, ...manifest.shards]);
-  return { unlisted: true, list: () => server.listed(), digest: () => null, stream: (path) => server.stream(path) };
+  return { unlisted: true, list: () => server.listed(), digest: () => null, stream: (path) => server.stream(path), lost: () => server.lost };
 }
 
 /** Where the statements about a manifest must lie, by the log's entries. */
@@ -65,6 +65,8 @@ function* entriesOf(server, size) {
 class Server {
   #kept = new Map();
   #found = new Map();
+  /** The error that a read ended with which the network broke off, or null: what was found then is no verdict. */
+  lost = null;
 
   constructor(address) {
     this.address = address;
@@ -83,32 +85,47 @@ class Server {
     await inTurns(files, async ([path, limit]) => {
       const response = await this.#ask(path, "GET");
       if (!response.ok) return;
-      const bytes = await limited(response.body, limit);
+      const bytes = await limited(this.#pieces(path, response), limit);
       if (bytes === null) this.#found.set(path, limit + 1);
       else this.#kept.set(path, bytes);
     });
   }
 
-  /** Find files {path, bytes}, of the size that the server says, or else the manifest. */
+  /** Find files {path, bytes}. What a server says of a size may be that of the file as it was packed for the way, and proves nothing. */
   async find(files) {
     await inTurns(files, async ({ path, bytes }) => {
       const response = await this.#ask(path, "HEAD");
-      const said = response.headers.get("content-encoding") === null ? response.headers.get("content-length") : null;
-      if (response.ok) this.#found.set(path, said === null ? bytes : Number(said));
+      if (response.ok) this.#found.set(path, bytes);
     });
   }
 
+  /** The bytes of a file; of one that is longer than it should be, a little more than that, so that no server keeps us for ever. */
   async *stream(path) {
-    if (this.#kept.has(path)) yield this.#kept.get(path);
-    else yield* chunks((await this.#ask(path, "GET")).body);
+    if (this.#kept.has(path)) return yield this.#kept.get(path);
+    let left = this.#found.get(path);
+    for await (const piece of this.#pieces(path, await this.#ask(path, "GET"))) {
+      yield piece;
+      left -= piece.length;
+      if (left < 0) return;
+    }
   }
 
+  async *#pieces(path, { body }) {
+    try {
+      if (body !== null) yield* chunks(body);
+    } catch {
+      throw (this.lost = new UnreachableError(`${this.#url(path)} broke off before its end. This is no verdict: verify again.`));
+    }
+  }
+
+  #url = (path) => this.address + path.split("/").map(encodeURIComponent).join("/");
+
   async #ask(path, method) {
-    const url = this.address + path.split("/").map(encodeURIComponent).join("/");
+    const url = this.#url(path);
     try {
       return await fetch(url, { method, cache: "no-store", credentials: "omit", redirect: "error", referrerPolicy: "no-referrer" });
     } catch {
-      throw new UnreachableError(`${url} cannot be read: there is no such server, it sends elsewhere, or it does not let other sites' pages read (CORS). This is no verdict.`);
+      throw (this.lost = new UnreachableError(`${url} cannot be read: there is no such server, it sends elsewhere, or it does not let other sites' pages read (CORS). This is no verdict.`));
     }
   }
 }
@@ -132,11 +149,11 @@ async function* chunks(stream) {
   }
 }
 
-/** The bytes of a stream, or null if there are more than `limit`. */
-async function limited(stream, limit) {
+/** The bytes of pieces, or null if there are more than `limit`. */
+async function limited(pieces, limit) {
   const parts = [];
   let length = 0;
-  for await (const part of chunks(stream)) {
+  for await (const part of pieces) {
     length += part.length;
     if (length > limit) return null;
     parts.push(part);

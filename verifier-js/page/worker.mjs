@@ -14,7 +14,9 @@ export function work(scope) {
   scope.onmessage = async ({ data }) => {
     try {
       const source = await (data.files ? localSource(data.files) : servedSource(data.address, data.trust));
-      scope.postMessage({ report: await verify(told(source, scope), data), isCopy: await holdsCopy(data.files, data.trust) });
+      const report = await verify(told(source, scope), data);
+      if (source.lost?.()) throw source.lost();
+      scope.postMessage({ report, isCopy: await holdsCopy(data.files, data.trust) });
     } catch (error) {
       scope.postMessage({ error: error instanceof UnreachableError ? error.message : `This is a fault of the page, not a verdict: ${error.message}` });
     }
@@ -25,7 +27,8 @@ export function work(scope) {
 function told(source, scope) {
   let done = 0;
   let last = 0;
-  const total = source.list().reduce((sum, { size }) => sum + size, 0);
+  const sizes = new Map(source.list().map(({ path, size }) => [path, size]));
+  const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
   const count = (bytes) => {
     done += bytes;
     const now = performance.now();
@@ -37,7 +40,7 @@ function told(source, scope) {
     ...source,
     digest: async (path) => {
       const digest = await source.digest(path);
-      if (digest) count(source.list().find((file) => file.path === path).size);
+      if (digest) count(sizes.get(path));
       return digest;
     },
     stream: async function* (path) {
