@@ -18,10 +18,11 @@ from typing import Any
 
 import pytest
 from chromium import Browser, browser, needs_chromium
-from desk import Desk, page_file, serving, written
+from desk import Desk, Memory, page_file, serving, written
 from simulator import NOW, Simulator
 
 from audit_logs.statement import FilterStep
+from audit_logs.verify import verify
 
 pytestmark = needs_chromium
 
@@ -302,3 +303,37 @@ def test_a_clock_that_is_far_behind_makes_nothing_fresh(days: int, chromium: Bro
     assert "lies in the future of this machine's clock, so nobody can say how old it is" in desk.text()
     assert "ago or later" not in desk.text()
     desk.page.close()
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["beside", "instead"])
+@pytest.mark.parametrize("way", ["dropped", "chosen"])
+def test_a_backslash_in_a_name_passes_for_no_folder(way: str, is_there: bool, desk: Desk, tmp_path: Path) -> None:
+    r"""Chromium shows `data\x` as `data/x`: the right bytes under that name must not vouch for other bytes, or none, where readers look."""
+    release, trust = written(Simulator().finish(), tmp_path)
+    real = release / "data" / "train-00000-of-00002.parquet"
+    (release / r"data\train-00000-of-00002.parquet").write_bytes(real.read_bytes())
+    if is_there:
+        real.write_bytes(b"X" + real.read_bytes()[1:])
+    else:
+        real.unlink()
+    if way == "dropped":
+        desk.drop(release, trust)
+    else:
+        desk.choose(release, trust=trust)
+    report = verify(Memory(release), trust.read_bytes(), now=NOW)
+    assert desk.verify() == "failed" == report.verdict
+    assert desk.codes == sorted({failure.code for failure in report.failures})
+    assert r"data\train-00000-of-00002.parquet" in desk.text()
+
+
+def test_a_folder_with_a_backslash_in_its_name_is_no_other_folder(desk: Desk, tmp_path: Path) -> None:
+    r"""Dropped, the log in `log\tile` is not the one in `log/tile`; chosen, a browser tells nothing, but never reads one of two."""
+    release, trust = written(Simulator().finish(), tmp_path)
+    shutil.copytree(release / "log" / "tile", release / r"log\tile")
+    desk.choose(release, trust=trust)
+    assert (desk.verify(), "one of several files that the browser shows under one path" in desk.text()) == ("failed", True)
+    desk.drop(release)
+    assert desk.verify() == "failed"
+    shutil.rmtree(release / "log" / "tile")
+    desk.drop(release)
+    assert (desk.verify(), desk.codes) == ("failed", ["log-files"])

@@ -3,7 +3,7 @@ import { readSeen } from "../lib/continuity.mjs";
 import { MIB } from "../lib/canonical.mjs";
 import { orNull } from "../lib/problem.mjs";
 import * as trusts from "../lib/trust.mjs";
-import { chosenFiles, droppedFiles, unseenFiles } from "./local.mjs";
+import { chosenFiles, droppedFiles, withHandle } from "./local.mjs";
 import { showExpected } from "./own.mjs";
 import { byId, complain, fill, plain, sizeText } from "./text.mjs";
 
@@ -87,15 +87,15 @@ async function takeChosen(box) {
   const isLast = newFolder(false);
   const fell = handle;
   handle = null;
-  const unseen = await unseenOf(fell, files).catch(() => null);
+  const all = await allOf(files, fell).catch(() => null);
   if (!isLast()) return;
-  if (unseen !== null) takeFolder(name, [...files, ...unseen]);
+  if (all !== null) takeFolder(name, all);
   else complain("This browser could not read all names in that folder. Choose it with the button instead.");
 }
 
-async function unseenOf(fell, files) {
+async function allOf(files, fell) {
   const folder = await fell;
-  return folder ? unseenFiles(folder, new Set(files.map(({ path }) => path))) : [];
+  return folder ? withHandle(files, folder) : files;
 }
 
 /** Forget the folder for another one; returns what tells whether that is still the last one. */

@@ -7,12 +7,12 @@ const WHOLE = 1 << 29;
 const PIECE = 1 << 22;
 const MAGIC = /^PAR[1E]$/;
 
-/** The source of files [{path, file}]; `file` is null where the browser could not open it. */
+/** The source of files [{path, file, odd}]; `file` is null where the browser could not open it, `odd` says what else is wrong with it. */
 export async function localSource(files) {
   const opened = new Map(files.map(({ path, file }) => [path, file]));
   const data = await hiddenData(files);
   const kindOf = (file) => (file === null ? "something that the browser cannot read" : data.has(file) ? "a data file outside the proof" : "file");
-  const listed = files.map(({ path, file }) => ({ path, size: file?.size ?? 0, kind: kindOf(file) }));
+  const listed = files.map(({ path, file, odd }) => ({ path, size: file?.size ?? 0, kind: odd ?? kindOf(file) }));
   return {
     list: () => listed,
     digest: async (path) => {
@@ -48,24 +48,46 @@ export async function holdsCopy(files, trust) {
   return copy?.size === trust.length && equal(new Uint8Array(await copy.arrayBuffer().catch(() => new ArrayBuffer())), trust);
 }
 
-/** The files of a chosen folder: [{path, file}], paths below it. */
-export const chosenFiles = (input) => [...input.files].map((file) => ({ path: below(file.webkitRelativePath), file }));
-
 const below = (path) => path.slice(path.indexOf("/") + 1);
 
+/** The files of a chosen folder: [{path, file}], paths below it. */
+export function chosenFiles(input) {
+  const files = [...input.files].map((file) => ({ path: below(pathOf(file)), file }));
+  const counts = new Map();
+  for (const { path } of files) counts.set(path, (counts.get(path) ?? 0) + 1);
+  return files.map((entry) => (counts.get(entry.path) > 1 ? { ...entry, odd: "one of several files that the browser shows under one path" } : entry));
+}
+
+/** The path of a chosen file. Chromium writes a backslash in it as a slash, so that `data\\x` would pass for `data/x`; the name itself it leaves alone. */
+const pathOf = ({ webkitRelativePath: path, name }) => path.slice(0, path.length - name.length) + name;
+
 /**
- * What a folder's handle names and `files`, a set of paths, does not have: [{path, file: null}], paths below it.
+ * Chosen files, and what the handle of their folder names and they lack, with `file: null`.
  *
  * A chosen folder comes without the names that are not UTF-8, and a handle hides files of other odd names; each shows what the other does not.
+ * A path below a folder that the handle does not name has a backslash somewhere, and gets one.
  */
-export async function unseenFiles(handle, files, prefix = "") {
-  const unseen = [];
+export async function withHandle(files, handle) {
+  const [named, folders] = await namesIn(handle);
+  const paths = new Set(files.map(({ path }) => path));
+  const unseen = [...named].filter((path) => !paths.has(path)).map((path) => ({ path, file: null }));
+  return [...files.map((entry) => ({ ...entry, path: belowKnown(entry.path, folders) })), ...unseen];
+}
+
+/** The paths of the files and of the folders that a handle names. */
+async function namesIn(handle, prefix = "", found = [new Set(), new Set()]) {
   for await (const inner of handle.values()) {
-    const path = prefix + inner.name;
-    if (inner.kind === "directory") unseen.push(...(await unseenFiles(inner, files, `${path}/`)));
-    else if (!files.has(path)) unseen.push({ path, file: null });
+    const isFolder = inner.kind === "directory";
+    found[Number(isFolder)].add(prefix + inner.name);
+    if (isFolder) await namesIn(inner, `${prefix}${inner.name}/`, found);
   }
-  return unseen;
+  return found;
+}
+
+function belowKnown(path, folders) {
+  let known = 0;
+  for (let at = path.indexOf("/"); at >= 0 && folders.has(path.slice(0, at)); at = path.indexOf("/", at + 1)) known = at + 1;
+  return path.slice(0, known) + path.slice(known).replaceAll("/", "\\");
 }
 
 /** The files of a dropped folder: [{path, file}], paths below it. */

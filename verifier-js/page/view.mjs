@@ -12,7 +12,7 @@ const VERDICTS = {
   stale: "Everything holds, but nobody you trust has confirmed it recently.",
 };
 const BLIND =
-  "A browser shows neither links nor, in a chosen folder, names that are not UTF-8. Where a stranger made the folder, say in Git, let `release verify` look.";
+  "A browser shows neither links nor, in a chosen folder, names that are not UTF-8, or which folder has a backslash in its name. Where a stranger made the folder, say in Git, let `release verify` look.";
 
 /** Show a report, and what it is about: {place, isServed, hasState, isCopy, now, trust}. */
 export function showReport(report, about) {
