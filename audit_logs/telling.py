@@ -204,9 +204,9 @@ def _proven(case: Case) -> Iterator[str]:
     for item in case.weighed:
         said = f"signed {item.opinion.verification_result}, on a report that is {item.report.conclusion}"
         yield f"{item.auditor.organisation} {said}{f'; it does not count: {item.reason}' if item.reason else ''}."
-    newest = max(state.releases, key=lambda release: version_key(release.version), default=None)
-    if newest is not None and version_key(newest.version) > version_key(manifest.version):
-        yield f"This is not the newest release: the log also has version {newest.version}."
+    new = max((r.version for r in state.releases if r.withdrawn is None and r == state.release_of(r.manifest)), key=version_key, default="")
+    if new and version_key(new) > version_key(manifest.version):
+        yield f"This is not the newest release: the log also has version {new}."
 
 
 def _checked(case: Case) -> Iterator[Fact]:

@@ -501,6 +501,17 @@ def test_the_first_version_still_verifies_with_the_longer_log() -> None:
     assert any("not the newest" in fact.text for fact in tell(report).facts)
 
 
+def test_a_newer_version_that_was_withdrawn_is_recommended_to_nobody() -> None:
+    """What is told as newer is what stands, as the second verifier has it."""
+    first_release = Simulator().finish()
+    second = first_release.next_version("1.1.0").write_statements()
+    second.withdraw("release", statement.about_manifest(digest(second.files["release.json"])), "publish")
+    first_release.entries = second.finish().entries
+    report = first_release.finish().verify()
+    assert report.verdict == "verified"
+    assert not any("1.1.0" in fact.text for fact in tell(report).facts)
+
+
 def test_a_failing_extra_check_fails_the_release() -> None:
     """The full verifier's row checks stand at their place in the order."""
     from audit_logs.errors import Failure
