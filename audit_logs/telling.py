@@ -195,7 +195,7 @@ def _facts(case: Case) -> Iterator[Fact]:
 def _proven(case: Case) -> Iterator[str]:
     manifest, state, checkpoint = established(case.manifest), established(case.state), established(case.signed).checkpoint
     size = sum(shard.bytes for shard in manifest.shards) / _GIBIBYTE
-    yield f"All {len(manifest.shards)} data files ({size:.2f} GiB) and the dataset card are, byte for byte, those of the signed manifest."
+    yield f"All {len(manifest.shards)} data files ({size:.2f} GiB) and the card have the bytes of the {'signed ' * (case.candidate is not None)}manifest."
     if case.extra_checks is not None:
         yield f"All {manifest.rows} rows hash to the release root {manifest.root}."
     yield f"The audit log {checkpoint.origin} is whole: {checkpoint.size} entries, each replayed; {len(state.voids)} of them are void."

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import groupby
 
-from audit_logs.replay import CandidateState
 from audit_logs.telling import Told
 from release.page import NOTHING, Html, bullets, document, element, join, listing, section, spoken, theirs
 from release.report.auditors import auditors, reports_of
@@ -18,7 +17,7 @@ from release.report.fresh import freshness
 from release.report.funnel import funnel
 from release.report.lists import lists
 from release.report.past import past
-from release.report.verdict import header, key_facts, outside, reasons, verdict
+from release.report.verdict import candidate_of, header, is_signed, key_facts, outside, reasons, verdict
 from release.report.writing import Writing
 from release.wording import NOT_PROVEN
 
@@ -66,7 +65,7 @@ def report(told: Told, writing: Writing) -> bytes:
         class_="soft",
     )
     name = told.release or "A release"
-    title = f"{told.verdict}: {name}" + ("" if told.verdict == "failed" else f" {told.version}")
+    title = f"{told.verdict}: {name}" + (f" {told.version}" if is_signed(told) else "")
     return document(title, skip, header(told, writing), main, foot)
 
 
@@ -83,7 +82,7 @@ def _contents(shown: dict[str, Html]) -> Html:
 
 def _claims(told: Told, writing: Writing) -> dict[str, Html]:
     """Return what can be shown of a release that did not fail; without a candidate that stands there are no claims."""
-    candidate = _candidate(told)
+    candidate = candidate_of(told)
     parts: dict[str, Html] = {}
     if candidate is not None:
         steps = [step for _, step in candidate.attestations]
@@ -95,13 +94,9 @@ def _claims(told: Told, writing: Writing) -> dict[str, Html]:
             "canaries": canaries(steps, reports_of(candidate)),
             "auditors": auditors(told.opinions, candidate),
         }
-    return parts | {"freshness": freshness(told.freshness, writing), "facts": _facts(told)}
-
-
-def _candidate(told: Told) -> CandidateState | None:
-    if told.state is None or told.manifest is None:
-        return None
-    return told.state.candidates.get(told.manifest.digest)
+    if told.freshness is not None:  # else nobody looked
+        parts["freshness"] = freshness(told.freshness, writing)
+    return parts | {"facts": _facts(told)}
 
 
 def _facts(told: Told) -> Html:

@@ -16,10 +16,10 @@ _WHAT = (
 )
 
 
-def freshness(found: Freshness | None, writing: Writing) -> Html:
+def freshness(found: Freshness, writing: Writing) -> Html:
     """Return how old the newest proof is."""
     what = element("p", _WHAT, class_="soft")
-    if found is None or found.age_seconds is None:
+    if found.age_seconds is None:
         return section("freshness", "Freshness", element("p", element("strong", _unknown(found))), what)
     age, limit = found.age_seconds, found.limit_seconds
     over = age > limit
@@ -41,9 +41,9 @@ def freshness(found: Freshness | None, writing: Writing) -> Html:
     return section("freshness", "Freshness", element("p", said), picture, ends, element("p", *later), what)
 
 
-def _unknown(found: Freshness | None) -> str:
+def _unknown(found: Freshness) -> str:
     """Return why the age is not known."""
-    if found is not None and found.witnesses >= found.quorum:
+    if found.witnesses >= found.quorum:
         return "Age unknown: by the clock of this verification, the newest confirmations lie in the future."
     return "Age unknown: no quorum of witnesses has confirmed the newest state of the log."
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from audit_logs.errors import Failure
+from audit_logs.replay import CandidateState
 from audit_logs.telling import Told
 from release.advice import advice, meaning, newer, reason
 from release.page import NOTHING, Html, element, join, listing, section, spoken, theirs
@@ -33,12 +34,21 @@ _FACES = {
 }
 
 
+def candidate_of(told: Told) -> CandidateState | None:
+    """Return the candidate for the manifest, None where none stands: then nobody has signed what the manifest says."""
+    return None if told.state is None or told.manifest is None else told.state.candidates.get(told.manifest.digest)
+
+
+def is_signed(told: Told) -> bool:
+    """Tell whether what the manifest says may be shown as what the institution says."""
+    return told.verdict != "failed" and candidate_of(told) is not None
+
+
 def header(told: Told, writing: Writing) -> Html:
     """Return the name, and what kind of page this is."""
     name = told.release or "A release"
-    failed = told.verdict == "failed"
-    version = "" if failed else told.version
-    calls = f" It calls itself version {told.version}, which is not believed." if failed and told.version else ""
+    version = told.version if is_signed(told) else ""
+    calls = f" It calls itself version {told.version}, which is not believed." if told.version and not version else ""
     line = ("Report on a dataset release, ", moment(writing.time), f".{calls}")
     return element("header", element("h1", theirs(f"{name} {version}".strip())), element("p", *line, class_="soft"))
 
@@ -99,9 +109,9 @@ def _reason(failure: Failure) -> list[Html]:
 
 
 def key_facts(told: Told, writing: Writing) -> Html:
-    """Return what people look for first; none of it where the release failed."""
+    """Return what people look for first; none of it where the release failed, or nobody signed its manifest."""
     facts = []
-    if told.verdict != "failed" and told.manifest is not None:
+    if told.manifest is not None and is_signed(told):
         count = sum(opinion.counts for opinion in told.opinions)
         licence = told.manifest.license
         facts = [

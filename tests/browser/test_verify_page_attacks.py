@@ -21,7 +21,7 @@ from chromium import Browser, browser, needs_chromium
 from desk import Desk, Memory, page_file, serving, written
 from simulator import NOW, Simulator
 
-from audit_logs.statement import FilterStep
+from audit_logs.statement import Candidate, FilterStep
 from audit_logs.verify import verify
 
 pytestmark = needs_chromium
@@ -277,6 +277,19 @@ def test_an_address_of_many_hosts_is_none(address: str, desk: Desk, tmp_path: Pa
     desk.page.run(f"document.getElementById('address').value = {json.dumps(address)}")
     assert desk.verify() == ""
     assert desk.complaint.startswith("The address is none that this page can read")
+
+
+def test_a_manifest_that_nobody_signed_is_not_called_a_release(desk: Desk, tmp_path: Path) -> None:
+    """Who lays a manifest of his own beside an honest log gets `incomplete`, and its version and rows stand nowhere as if they were so."""
+    world = Simulator()
+    world.skip.add(Candidate)
+    release, trust = written(world.finish(), tmp_path)
+    for name in ("attestations", "reports", "opinions"):
+        shutil.rmtree(release / name, ignore_errors=True)
+    desk.choose(release, trust=trust)
+    assert (desk.verify(), "no-candidate" in desk.codes) == ("incomplete", True)
+    assert "it calls itself version 1.0.0, which is not believed" in desk.text()
+    assert "5 rows" not in desk.text()
 
 
 def test_a_strangers_words_neither_pile_up_nor_leave_a_gap(desk: Desk, tmp_path: Path) -> None:

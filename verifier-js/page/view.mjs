@@ -23,8 +23,9 @@ export function showReport(report, about) {
   byId("verdict").focus();
 }
 
-function* verdict({ verdict: word, release, version, rows, failures: found }, { place, listed, isServed }) {
-  const name = release && version ? `${plain(release)} ${version}${rows ? `, ${rows} rows` : ""}` : "";
+function* verdict(report, { place, listed, isServed }) {
+  const { verdict: word, failures: found } = report;
+  const name = nameOf(report);
   const where = element("p", { className: "soft" }, isServed ? `At ${plain(place)}` : `In the folder ${plain(place)}, with the files that it held at ${timeText(listed)}`);
   const another = isAnother() ? element("p", {}, element("strong", {}, "This page is not the one that your trust file names. Do not believe what it says.")) : "";
   const blind = word === "verified" && !isServed ? element("p", { className: "soft" }, ...marked(BLIND)) : "";
@@ -32,6 +33,12 @@ function* verdict({ verdict: word, release, version, rows, failures: found }, { 
   const box = element("div", { className: `verdict ${word}` });
   fill(box, heading, another, name && element("p", {}, element("strong", {}, name)), element("p", {}, VERDICTS[word]), ...next(word, found), where, blind);
   yield box;
+}
+
+/** What was verified; what a manifest says that failed, or that nobody signed, is not called so. */
+function nameOf({ release, version, rows, freshness: believed }) {
+  if (!release || !version) return "";
+  return believed === null ? `${plain(release)}; it calls itself version ${version}, which is not believed` : `${plain(release)} ${version}, ${rows} rows`;
 }
 
 /** What to do next, of all that was found for what threatens most: MEANINGS has them in that order. */

@@ -388,6 +388,22 @@ def test_confirmations_ahead_of_the_clock_are_not_told_as_missing() -> None:
     assert "no quorum" not in text
 
 
+def test_a_manifest_that_nobody_signed_is_quoted_by_nobody() -> None:
+    """Who lays a manifest of his own beside an honest log gets `incomplete`, and no word of it under the institution's name."""
+    world = Simulator()
+    world.skip.add(Candidate)
+    world.bend[Manifest] = lambda manifest: replace(manifest, license="anything goes")
+    world.finish()
+    for path in [path for path in world.files if path.startswith(("attestations/", "reports/", "opinions/"))]:
+        del world.files[path]
+    told = tell(world.verify())
+    text = _text(page(told, NOW))
+    assert (told.verdict, told.failures[0].code) == ("incomplete", "no-candidate")
+    assert "It calls itself version 1.0.0, which is not believed." in text
+    for claim in ("as the institution says", "anything goes", "5 rows", told.root, "signed manifest", "Age unknown"):
+        assert claim not in text
+
+
 def test_seconds_are_not_rounded_to_nothing() -> None:
     """What is left is never called 0 minutes while it is something."""
     text = _text(page(replace(_report(), freshness=Freshness(3590, 3600, 2, 2)), NOW))
