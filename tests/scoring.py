@@ -74,14 +74,20 @@ def install_example(folder: Path, example: str = "remote-classifier") -> None:
     (folder / f"{module}.py").write_text((EXAMPLES / example / f"{module}.py").read_text())
 
 
-def linear_model(weights: np.ndarray, rows: object = "rows", inputs: int = 1, kind: int = 1) -> bytes:
+def linear_model(weights: np.ndarray, rows: object = "rows", inputs: int = 1, kind: int = 1, *, beside: str = "") -> bytes:
     """Return an ONNX model that multiplies vectors by a matrix (length, outputs), in the wire form of protobuf.
 
-    `rows` is the first dimension of the input, a name or a number; `inputs` repeats it; `kind` is its type of number, 1 = float32, 11 = float64.
+    `rows` is the first dimension of the input, a name or a number; `inputs` repeats it; `kind` is its type of number, 1 = float32, 11 = float64;
+    `beside` names the file in which the matrix stands, and not in the model.
     """
     length, outputs = weights.shape
+    values = weights.astype(np.float32 if kind == 1 else np.float64).tobytes()
     tensor = _varint(1, length) + _varint(1, outputs) + _varint(2, kind) + _bytes(8, b"w")
-    tensor += _bytes(9, weights.astype(np.float32 if kind == 1 else np.float64).tobytes())
+    if beside:
+        named = {"location": beside, "offset": "0", "length": str(len(values))}
+        tensor += b"".join(_bytes(13, _bytes(1, key.encode()) + _bytes(2, text.encode())) for key, text in named.items()) + _varint(14, 1)
+    else:
+        tensor += _bytes(9, values)
     node = _bytes(1, b"x") + _bytes(1, b"w") + _bytes(2, b"y") + _bytes(4, b"MatMul")
     given = b"".join(_bytes(11, _value(name, [rows, length], kind)) for name in ["x", "other"][:inputs])
     graph = _bytes(1, node) + _bytes(2, b"g") + _bytes(5, tensor) + given + _bytes(12, _value("y", [rows, outputs], kind))

@@ -1,6 +1,6 @@
 """ONNX models: over pictures, or over a column of vectors, such as a head on embeddings that came with the source. Extra `[onnx]`.
 
-The model's file is named by its SHA-256, so another one is refused, and read into memory whole, so it can reach no other file. With `input`
+The model's file is named by its SHA-256, so another one is refused, and read into memory whole; a model that names other files is refused. With `input`
 it takes one input of pictures by that recipe (`recipe`, `pictures`); with `column` one of single-precision vectors, (rows, length). One
 number of its output for each row is the score. It runs on one thread of each worker; pictures are decoded in a process that holds no model.
 """

@@ -1,4 +1,4 @@
-"""ONNX models, run by onnxruntime on one thread: read from bytes in memory, so that a model reaches no other file. Extra `[onnx]`."""
+"""ONNX models, run by onnxruntime on one thread: read from bytes in memory. A model that keeps numbers in other files is refused. Extra `[onnx]`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.errors import StepError
+
+_NOWHERE = "/dev/null/none"
+"""Where a model finds the other files that it names: a folder that cannot be. Without one they are looked for where the program runs, and above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +126,11 @@ def _session(data: bytes, step: str) -> Any:  # noqa: ANN401
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # one thread for each worker
     options.log_severity_level = 4
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", _NOWHERE)
     try:
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except _refusals() as error:
-        raise refused(step, "an ONNX model in one file", type(error).__name__, "check the file") from error
+        raise refused(step, "an ONNX model, whole in one file", type(error).__name__, "check the file; numbers kept beside it have no digest") from error
 
 
 def _runtime(step: str) -> Any:  # noqa: ANN401

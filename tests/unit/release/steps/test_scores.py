@@ -304,6 +304,16 @@ def test_another_model_file_is_refused(tmp_path: Path) -> None:
         planned.parameters.signal.open(planned, Columns(None, None, None, {}))  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("beside", ["w.bin", "here/../w.bin", "../../../../../../../../../..{folder}/w.bin"])
+def test_a_model_reads_no_other_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: str) -> None:
+    """Numbers in a file beside the model have no digest, so another file there would be another model; and any file might be named."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "w.bin").write_bytes(np.ones((2, 1), np.float32).tobytes())
+    with pytest.raises(StepError, match="whole in one file"):
+        model_step(tmp_path, linear_model(np.ones((2, 1)), beside=beside.format(folder=tmp_path)))
+
+
 def test_without_the_extra_a_model_is_refused_with_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the extra to install."""
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
