@@ -151,7 +151,7 @@ def _sum(counts: object) -> dict[str, int]:
 
 
 def check_balance(source_rows: int, tallies: Sequence[Tally], kept: int) -> None:
-    """Check `rows in = kept + removed + unscreenable` for each step and the whole, and that no step kept more of low quality than it kept.
+    """Check `rows in = kept + removed + unscreenable` for each step and the whole, and that no step tells more of its rows than it had.
 
     Raises:
         BuildError: the counts do not balance; nothing may be signed.
@@ -162,6 +162,8 @@ def check_balance(source_rows: int, tallies: Sequence[Tally], kept: int) -> None
             raise _unbalanced(f"step {number}", entering, tally.entered)
         if tally.kept_low_quality > tally.left:
             raise _unbalanced(f"step {number}, kept at low quality", tally.left, tally.kept_low_quality)
+        if (covered := max(tally.coverage.values(), default=0)) > tally.entered:
+            raise _unbalanced(f"step {number}, coverage", tally.entered, covered)
         entering = tally.left
     if entering != kept:
         raise _unbalanced("the whole", entering, kept)

@@ -140,7 +140,11 @@ def _fewer(tally: Tally, number: int, removal: _Removal) -> Tally:
         taken = Counter(tally.by_list) + Counter(count_lists(removal.taken.values()))
         unscreenable = dict(Counter(tally.unscreenable) + Counter(removal.unjudged.values()))
         return replace(tally, removed=tally.removed + len(removal.taken), by_list=dict(taken), unscreenable=unscreenable)
-    return replace(tally, entered=tally.entered - len(removal.going)) if number > removal.number else tally
+    if number < removal.number:
+        return tally
+    fewer = len(removal.going)  # each of them was kept, so each had what a later step that keeps no row without it looks at
+    coverage = {kind: max(0, count - fewer) for kind, count in tally.coverage.items()}
+    return replace(tally, entered=tally.entered - fewer, coverage=coverage)
 
 
 def _rewrite_tables(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,15 +25,14 @@ def rows(n: int, problems: Mapping[int, str] | None = None) -> Rows:
 
 def step(name: str, status: list[int], reason: list[str] | None = None, kept_low_quality: int = 0) -> Any:
     """Return a step that gives these verdicts whatever it sees."""
-    n = len(status)
     verdicts = Verdicts(
         status=np.array(status, np.uint8),
         reason=reason or ["" if one != UNSCREENABLE else "no-pixels" for one in status],
         which_list=["a-list" if one == REMOVED else "" for one in status],
-        coverage={"md5": n},
+        coverage={},
         kept_low_quality=kept_low_quality,
     )
-    return SimpleNamespace(name=name, screen=lambda _rows, _alive: verdicts)
+    return SimpleNamespace(name=name, screen=lambda _rows, alive: replace(verdicts, coverage={"md5": int(alive.sum())}))
 
 
 def test_a_row_ends_at_the_first_step_that_takes_it() -> None:
@@ -95,6 +95,7 @@ def test_counts_balance_whatever_the_steps_say(verdicts: list[list[int]]) -> Non
         (10, [Tally(10, 1, {}, {}), Tally(10, 0, {}, {})], 10),
         (1, [Tally(1, 1, {"x": 1}, {})], 0),
         (3, [Tally(3, 1, {}, {}, kept_low_quality=3)], 2),
+        (3, [Tally(3, 1, {}, {}), Tally(2, 0, {}, {"pdq-full": 3})], 2),
     ],
 )
 def test_a_row_that_is_lost_or_doubled_stops_the_build(source: int, tallies: list[Tally], kept: int) -> None:
