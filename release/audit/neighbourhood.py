@@ -28,14 +28,12 @@ class Neighbourhood:
     """What the sealed fingerprints say of one step.
 
     Attributes:
-        seeds: how many distinct hashes of removed rows it had to compare rows with.
         left: how many rows it left that lie near one of them.
         taken: how many rows it took.
         far: how many of these lie near none of them.
         whole: whether hashes are all that it compared.
     """
 
-    seeds: int
     left: int
     taken: int
     far: int
@@ -50,9 +48,9 @@ class Neighbourhood:
 
     @property
     def done(self) -> str:
-        """What was found where there is no fault, in words."""
+        """What was found where there is no fault, in words, and without the number of hashes: reports are published."""
         took = f", and all {self.taken} that it took do" if self.whole else ""
-        return f"no row that it left lies near one of the {self.seeds} hashes that were removed before it{took}, by sealed hashes"
+        return f"no row that it left lies near one that was removed before it{took}, by sealed hashes"
 
 
 def neighbourhood(order: int, parameters: Parameters, rows: OpenedTier, matches: OpenedTier) -> Neighbourhood:
@@ -74,10 +72,14 @@ def neighbourhood(order: int, parameters: Parameters, rows: OpenedTier, matches:
     taken = far = 0
     for batch in batches(matches, "removed", pa.schema([*_PLACED, *hashes])):
         flags, step = near.flags(batch, ("matches", "removed")), batch.column("step").to_numpy(zero_copy_only=False)
-        own = (step == order) & pc.equal(batch.column("status"), "removed").to_numpy(zero_copy_only=False)
-        left += int(flags[step > order].sum())
+        went = pc.equal(batch.column("status"), "removed").to_numpy(zero_copy_only=False)
+        own, later = (
+            (step == order) & went,
+            (step > order) & went,
+        )  # what a later step could not screen was gone before any judged by hashes
+        left += int((later & flags).sum())
         taken, far = taken + int(own.sum()), far + int((own & ~flags).sum())
-    return Neighbourhood(sum(map(len, seeds.values())), left, taken, far, whole=parameters.embedding is None)
+    return Neighbourhood(left, taken, far, whole=parameters.embedding is None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from links import EXACT, attested, audit, project, texts, write_plan
 from project import EXACT as FILES
@@ -113,7 +114,7 @@ def test_an_auditor_does_it_again_on_sealed_hashes(tmp_path: Path) -> None:
     audited, claims = audit(made, tmp_path / "candidate")
     assert audited.code == 0, audited.text
     assert claims["filters"]["result"] == "confirmed"
-    assert "step 2: no row that it left lies near one of the 1 hashes" in claims["filters"]["detail"]
+    assert "step 2: no row that it left lies near one that was removed before it" in claims["filters"]["detail"]
     assert "all 1 that it took do" in claims["filters"]["detail"]
 
 
@@ -133,10 +134,37 @@ def test_an_institution_cannot_say_that_it_looked_for_neighbours(
     assert told in claims["filters"]["detail"]
 
 
+def test_a_row_that_a_later_step_cannot_screen_accuses_nobody(tmp_path: Path) -> None:
+    """A copy without a vector is gone before anything is compared: the step that would have taken it by its hash left nothing."""
+    vectors = '[[step]]\nname = "vectors"\nkind = "neighbours"\nembedding = { column = "v", length = 2, distance = 0 }\n'
+    made = drawn(tmp_path / "project", PIXELS.format(radius=64) + vectors)
+    file = made.source / "train.parquet"
+    source = pq.read_table(file)
+    cells = [turned(float(i)) for i in range(source.num_rows - 1)]
+    pq.write_table(source.append_column("v", pa.array([*cells, None], pa.list_(pa.float32()))), file, row_group_size=2)
+    out = tmp_path / "candidate"
+    assert made.build_here(out).code == 0
+    assert [(step["removed"], step["unscreenable"]) for step in attested(out)] == [(1, 0), (0, 0), (0, 1)]
+    audited, claims = audit(made, out)
+    assert (audited.code, claims["filters"]["result"]) == (0, "not-checkable"), audited.text
+    assert "step 2: no row that it left lies near" in claims["filters"]["detail"]
+
+
+def test_neighbours_of_neighbours_are_counted_among_the_rows_that_came_in(tmp_path: Path) -> None:
+    """What the first of two such steps takes was no row of the second: its coverage is not above its rows, and the candidate stands."""
+    made = drawn(tmp_path / "project", PIXELS.format(radius=64) + PIXELS.format(radius=31).replace('"near"', '"nearer"'))
+    out = tmp_path / "candidate"
+    assert made.build_here(out).code == 0
+    _, near, nearer = attested(out)
+    assert (near["removed"], near["coverage"], nearer["coverage"]) == (1, {"pdq-full": 20}, {"pdq-full": nearer["input"]["rows"]})
+    audited, claims = audit(made, out)
+    assert (audited.code, claims["counts"]["result"], claims["filters"]["result"]) == (0, "confirmed", "confirmed"), audited.text
+
+
 def test_where_vectors_count_too_what_went_is_not_judged_by_hashes() -> None:
     """Vectors are not sealed: what went may have had its reason in them, and what stayed near a removed row by its hash has none."""
-    assert Neighbourhood(seeds=1, left=0, taken=3, far=2, whole=False).faults == []
-    assert Neighbourhood(seeds=1, left=1, taken=3, far=2, whole=False).faults == ["left 1 rows that lie near a removed one"]
+    assert Neighbourhood(left=0, taken=3, far=2, whole=False).faults == []
+    assert Neighbourhood(left=1, taken=3, far=2, whole=False).faults == ["left 1 rows that lie near a removed one"]
 
 
 def test_a_row_without_a_vector_is_unscreenable(tmp_path: Path) -> None:
