@@ -24,6 +24,7 @@ from release.plan import StepPlan
 from release.steps import KEPT, Gathers, Looks, Rounds, Rows, Step, kinds
 from release.steps.neighbours import Neighbours
 from release.steps.remote import KIND as REMOTE
+from release.steps.signals import ROUNDING
 
 
 @dataclass(slots=True)
@@ -63,12 +64,20 @@ class Filters:
             return claims.refuted(claims.FILTERS, "; ".join(faults))
         if unable := max(self.unable.values(), default=0):
             return claims.skipped(claims.FILTERS, f"{unable} rows could not be decoded within this machine's limits")
-        done = f"steps {', '.join(map(str, self.steps))} keep all {self.rows} published rows; " if self.steps else ""
-        done += "".join(f"step {order}: {found.done}; " for order, found in self.sealed.items())
-        left = "; ".join(f"step {order}: {why}" for order, why in self.open_steps.items())
-        if left:
-            return claims.not_checkable(claims.FILTERS, done + left)
-        return claims.confirmed(claims.FILTERS, f"{done}they were screened again with the attested parameters")
+        if self.open_steps:
+            left = "; ".join(f"step {order}: {why}" for order, why in self.open_steps.items())
+            return claims.not_checkable(claims.FILTERS, self._done() + left)
+        return claims.confirmed(claims.FILTERS, f"{self._done()}they were screened again with the attested parameters{self._spare()}")
+
+    def _done(self) -> str:
+        """What was found where there is no fault, in words."""
+        told = [f"steps {', '.join(map(str, self.steps))} keep all {self.rows} published rows; "] if self.steps else []
+        return "".join([*told, *(f"step {order}: {found.done}; " for order, found in self.sealed.items())])
+
+    def _spare(self) -> str:
+        """What was allowed for rounding, in words."""
+        scored = any(isinstance(step, Rounds) and step.decoder for step in self.steps.values())
+        return f", scores of pictures with {ROUNDING} to spare" if scored else ""
 
 
 def filters(case: Examined, rows: OpenedTier, matches: OpenedTier | None) -> Filters | None:
@@ -119,7 +128,7 @@ def _again(step: FilterStep, case: Examined) -> Step:
         raise StepError("its kind is not known here")
     faults: list[Fault] = []
     parameters = factory.parse(step.parameters, "", faults)
-    if faults:
+    if faults or parameters.canonical() != step.parameters:  # a path is no part of what is attested: it would name a file of this machine
         raise StepError("its parameters are not those of its kind")
     made = factory.build(StepPlan(step.step.name, factory.kind, (), parameters), (), case.columns)
     if step.step.kind == REMOTE:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scoring import again, picture_model
 
 from audit_logs.manifest import KeyedRoots
 from audit_logs.statement import AuditorList, Claim
 from release.audit import claims
+from release.audit.candidate import Examined
 from release.audit.commitments import check_commitments
 from release.audit.evidence_tables import source_shards
+from release.audit.filters import filters
 from release.audit.fingerprints import _alike
 from release.errors import EvidenceError
 from release.evidence import OpenedTier
 from release.ledger import POSITIONS
+from release.plan import Columns
 from release.rows import KeyedTree, dataset_root, tree_root
 
 KEY = bytes(range(32))
@@ -121,3 +128,18 @@ def test_another_decoder_may_turn_a_few_bits_and_no_more() -> None:
 def test_the_conclusion_follows_from_the_claims(results: list[Any], lists: Any, expected: str) -> None:
     """As SPEC.md section 9.3 has it."""
     assert claims.conclude([Claim("rows", result, "") for result in results], lists) == expected
+
+
+def test_an_attested_path_opens_no_file_of_the_auditors(tmp_path: Path) -> None:
+    """A path is the plan's and never attested: one in an attestation would have an auditor run the institution's model, or read any file."""
+    data = picture_model(["rows", 3, 8, 8])
+    (tmp_path / "model.onnx").write_bytes(data)
+    model = {"path": str(tmp_path / "model.onnx"), "sha256": sha256(data).hexdigest(), "license": "MIT", "input": {"width": 8, "height": 8}}
+    planned, _ = again("classifier", {"model": model, "threshold": "1"})
+    canonical = json.loads(json.dumps(planned.parameters.canonical()))
+    for parameters in ({"model": model, "threshold": "1"}, canonical | {"model": canonical["model"] | model}):
+        attested = SimpleNamespace(step=SimpleNamespace(kind="classifier", name="one", order=1), parameters=parameters, lists=())
+        examined = SimpleNamespace(steps=[attested], columns=Columns("image", None, None, {}))
+        found = filters(cast("Examined", examined), OpenedTier("rows", "0" * 64, KEY, {}), None)
+        assert found is not None
+        assert found.open_steps == {1: "its parameters are not those of its kind"}
