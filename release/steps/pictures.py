@@ -22,6 +22,7 @@ from release.steps.recipe import Recipe
 from release.steps.scores import Scores
 
 AT_ONCE = 8  # views that are judged together
+_ROUNDING = 1e-3  # sums of other lengths are rounded otherwise
 Judge = Callable[[NDArray[Any]], Scores]
 
 
@@ -65,22 +66,40 @@ class PictureScores:
         return pile.scores()
 
     def self_test(self, canary: Rows) -> SelfTest:
-        """Have the self-test's picture decoded and judged twice.
+        """Have the self-test's picture decoded and judged twice, and once more beside other pictures.
 
         Raises:
-            StepError: it was given no score, or two different ones.
+            StepError: it was given no score, or different ones.
         """
         once, again = (self.scores(canary, np.ones(canary.n, np.bool_)) for _ in range(2))
-        if any(once.absent) or any(again.absent) or once.values.tobytes() != again.values.tobytes():
-            raise StepError(
-                "the self-test failed, so nothing that this step says can be believed",
-                where=f"step {self.step}",
-                expected="the same score for the self-test's picture each time that it is decoded and judged",
-                found=next(filter(None, (*once.absent, *again.absent)), "two different scores"),
-                next_step="check the model or plug-in: what it says of a picture may depend on nothing else",
-                code="canary",
-            )
+        if any(once.absent) or any(again.absent):
+            raise self._failed(next(filter(None, (*once.absent, *again.absent))))
+        if once.values.tobytes() != again.values.tobytes():
+            raise self._failed("two different scores")
+        if not np.allclose(self._beside_others(canary), once.values, rtol=_ROUNDING, atol=_ROUNDING):
+            raise self._failed("another score where it is judged together with other pictures")
         return SelfTest(planted=canary.n, caught=canary.n, beyond=0)
+
+    def _beside_others(self, canary: Rows) -> NDArray[np.floating]:
+        """Return the scores of the self-test's pictures, (n,), each judged between its negative and black."""
+        found = []
+        for row in range(canary.n):
+            views = canary.pictures.show(row, self.recipe.fit).pixels if canary.pictures else np.zeros((0, 1, 1, 3), np.uint8)
+            pile = _Pile(3, self)
+            for place, seen in enumerate((255 - views, views, 0 * views)):
+                pile.put(place, seen)
+            found.append(pile.scores().values[1])
+        return np.array(found)
+
+    def _failed(self, found: str) -> StepError:
+        return StepError(
+            "the self-test failed, so nothing that this step says can be believed",
+            where=f"step {self.step}",
+            expected="the same score for the self-test's picture each time that it is decoded and judged, alone and beside others",
+            found=found,
+            next_step="check the model or plug-in: what it says of a picture may depend on nothing else",
+            code="canary",
+        )
 
 
 class _Pile:

@@ -30,6 +30,7 @@ from release.steps.scores import Scorer, Scores, field_of, of_values, wrong_type
 
 GROUP = "release.classifiers"
 NO_ANSWER = "no-answer"
+_TOO_LONG = 1024  # bits of a whole number that no floating-point number holds
 _NAME = Pattern("[a-z0-9][a-z0-9._-]{0,62}", "a name of lower-case letters, digits, dots, hyphens and underscores")
 Options = Mapping[str, object]
 
@@ -171,13 +172,13 @@ def _judge(classifier: PictureClassifier, step: str, name: str) -> Judge:
     return judge
 
 
-def _checked(answers: Iterable[float | None], expected: int, where: str) -> list[float | None]:
+def _checked(answers: object, expected: int, where: str) -> list[float | None]:
     """Return the answers of a plug-in.
 
     Raises:
         StepError: they are too many or too few, or something that is no number.
     """
-    listed = list(answers)
+    listed = list(answers) if isinstance(answers, Iterable) else []
     fits = len(listed) == expected
     if fits and all(map(_is_score, listed)):
         return listed
@@ -229,4 +230,6 @@ class PluginScores:
 
 def _is_score(answer: object) -> bool:
     """Tell whether an answer is a number, numpy's own among them, or none at all."""
-    return answer is None or (isinstance(answer, Real) and not isinstance(answer, bool))
+    if isinstance(answer, int):
+        return not isinstance(answer, bool) and answer.bit_length() < _TOO_LONG
+    return answer is None or isinstance(answer, Real)

@@ -76,6 +76,12 @@ class Recipe:
             plane[...] = table[colour][pixels[..., place]]
         return found
 
+    def tells_apart(self) -> bool:
+        """Tell whether no two values of a pixel become one number: who is shown the same of every picture judges none."""
+        with np.errstate(over="ignore"):
+            table = self._table()
+        return bool(np.isfinite(table).all()) and all(len(np.unique(line)) == table.shape[1] for line in table)
+
     def _table(self) -> NDArray[Any]:
         """Return the number for each of 256 values of a pixel, by colour, (3, 256)."""
         mean, std = (np.array([[float(text)] for text in texts]) for texts in (self.mean, self.std))
@@ -109,6 +115,10 @@ def parse_recipe(section: Section) -> Recipe:
     )
     if not all(float(text) for text in recipe.std):
         section.fault("std", "three numbers, none of them 0", "0")
+    elif not recipe.tells_apart():
+        section.fault(
+            "scale", "scale, mean and std under which each of 256 values of a pixel is another finite number", "some that are one, or none"
+        )
     if recipe.dtype == BYTE and (recipe.scale, recipe.mean, recipe.std) != _PLAIN:
         section.fault("dtype", "float32 where scale, mean or std are named", BYTE)
     section.close()

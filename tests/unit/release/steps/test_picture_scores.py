@@ -204,6 +204,10 @@ def test_a_score_that_is_no_number_is_no_score(tmp_path: Path, viewer: Viewer) -
         ("input = { width = 8, height = 8, mean = 1 }", "a list of 3 numbers"),
         ("input = { width = 8, height = 8, mean = [1, 2, nan] }", "a number such as 0.5"),
         ("input = { width = 8, height = 8, std = [1, 0, 1] }", "none of them 0"),
+        ("input = { width = 8, height = 8, scale = 0 }", "another finite number"),
+        ("input = { width = 8, height = 8, mean = [1, 2, 1e9] }", "another finite number"),
+        ("input = { width = 8, height = 8, std = [1, 1e-60, 1] }", "another finite number"),
+        ("input = { width = 8, height = 8, scale = 1e-50 }", "another finite number"),
         ('input = { width = 8, height = 8, dtype = "uint8", scale = 0.5 }', "float32 where"),
         ("input = { width = 8, height = 8, jpeg = 96 }", "from 0 to 95"),
         ("input = { width = 8, height = 8, crop = 1 }", "unknown key"),
@@ -313,7 +317,18 @@ def test_a_plug_in_is_shown_pictures_by_the_plans_recipe(tmp_path: Path, viewer:
     assert verdicts(opened(tmp_path, PLUGIN, "image"), shown([flat(20)], viewer)) == ([UNSCREENABLE], ["no-answer"])
 
 
-@pytest.mark.parametrize("answers", [lambda _: [], lambda pictures: ["high"] * len(pictures), lambda pictures: [0.1] * (len(pictures) + 1)])
+@pytest.mark.parametrize(
+    "answers",
+    [
+        lambda _: [],
+        lambda _: None,
+        lambda _: 0.1,
+        lambda pictures: ["high"] * len(pictures),
+        lambda pictures: [0.1] * (len(pictures) + 1),
+        lambda pictures: [10**400] * len(pictures),
+        lambda pictures: np.zeros((len(pictures), 1)),
+    ],
+)
 def test_answers_about_pictures_that_do_not_fit_stop_the_build(
     tmp_path: Path, viewer: Viewer, monkeypatch: pytest.MonkeyPatch, answers: object
 ) -> None:
@@ -350,8 +365,24 @@ def test_the_self_test_judges_its_picture_twice(tmp_path: Path, viewer: Viewer, 
         model_step(tmp_path, picture_model(["rows", 3, 8, 8])).self_test(shown([b"broken"], viewer))
 
 
+def test_a_score_that_hangs_on_other_pictures_of_the_batch_is_none(tmp_path: Path, viewer: Viewer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Normalised over the batch, a picture that goes alone stays beside brighter ones; rounding that differs with the batch is let pass."""
+    canary = shown([canary_picture()], viewer)
+    for answers, sound in (
+        (lambda pictures: pictures.mean(axis=(1, 2, 3)) - pictures.mean(), False),
+        (lambda pictures: pictures.mean(axis=(1, 2, 3)) / 255 + 1e-7 * len(pictures), True),
+    ):
+        plug_in(monkeypatch, Bright(answers))
+        step = opened(tmp_path, PLUGIN, "image")
+        if sound:
+            assert step.self_test(canary).caught == 1
+        else:
+            with pytest.raises(StepError, match="judged together with other pictures"):
+                step.self_test(canary)
+
+
 def test_a_separation_may_look_at_pictures(tmp_path: Path, viewer: Viewer) -> None:
-    """One signal from a column, one from a model over pictures: the step covers pixels, and its self-test judges one."""
+    """One signal from a column, one from a model over pictures: the step says no more than `declared`, and its self-test judges one."""
     data = picture_model(["rows", 3, 8, 8])
     (tmp_path / "model.onnx").write_bytes(data)
     named = f'path = "model.onnx", sha256 = "{hashlib.sha256(data).hexdigest()}", license = "MIT", {INPUT}'
@@ -360,7 +391,9 @@ def test_a_separation_may_look_at_pictures(tmp_path: Path, viewer: Viewer) -> No
     images = [flat(200), flat(200), flat(95), flat(20), b"broken"]
     rows = replace(shown(images, viewer), batch=rows_of(image=pa.array(images, pa.binary()), m=[0.1, 0.9, 0.9, 0.1, 0.1]).batch)
     assert verdicts(step, rows)[0] == [KEPT, REMOVED, REMOVED, KEPT, UNSCREENABLE]
-    assert (step.covers, "onnxruntime" in step.decoder) == ("pixels", True)
+    assert (step.covers, "onnxruntime" in step.decoder) == ("declared", True)
+    both = opened(tmp_path, plan.replace('column = "m"', f"model = {{ {named}, index = 1 }}"), "image")
+    assert both.covers == "pixels"
     canary = replace(shown([canary_picture()], viewer), batch=rows_of(image=[canary_picture()], m=[0.0]).batch)
     assert step.self_test(canary).planted == 1
 
