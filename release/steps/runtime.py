@@ -130,7 +130,9 @@ def _session(data: bytes, step: str) -> Any:  # noqa: ANN401
     try:
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except _refusals() as error:
-        raise refused(step, "an ONNX model, whole in one file", type(error).__name__, "check the file; numbers kept beside it have no digest") from error
+        raise refused(
+            step, "an ONNX model, whole in one file", type(error).__name__, "check the file; numbers kept beside it have no digest"
+        ) from error
 
 
 def _runtime(step: str) -> Any:  # noqa: ANN401

@@ -48,9 +48,9 @@ class Parameters:
 
     @property
     def covers(self) -> Covers:
-        """Which bytes its verdicts speak of: of pixels if one of its signals does."""
+        """Which bytes its verdicts speak of: of pixels if both signals do; one that is declared nobody tied to the bytes."""
         origins = {self.minor.origin.covers, self.adult.origin.covers}
-        return "pixels" if "pixels" in origins else "declared"
+        return "declared" if "declared" in origins else "pixels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class SeparateKind:
     kind = KIND
     needs_lists: frozenset[str] = frozenset()
     about = About(
-        covers="`declared`: columns that came with the source; `pixels` where a signal scores pictures",
+        covers="`declared`: columns that came with the source; `pixels` where both signals score pictures",
         keys=(
             Key("keep", "`none`, `minors`, `adults`", "`none`", "which rows with one signal stay"),
             Key("minor", "table", "required", "the signal for depictions of minors, with the keys of `classifier`"),
