@@ -166,7 +166,8 @@ class _Writer:
     def write_group(self, batches: list[pa.RecordBatch]) -> None:
         """Write all rows of `batches` as one row group."""
         if sum(batch.nbytes for batch in batches) > _LARGEST_GROUP:
-            error = StoreError("a row group is too large", where=str(self._path), expected="below 2 GiB", next_step="lower row_group_rows")
+            step = "name a smaller build.row_group_rows in the plan"
+            error = StoreError("a row group is too large", where=str(self._path), expected="below 2 GiB", next_step=step)
             self._give_up(error)
             raise error
         with self._guarded():

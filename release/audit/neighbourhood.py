@@ -73,10 +73,7 @@ def neighbourhood(order: int, parameters: Parameters, rows: OpenedTier, matches:
     for batch in batches(matches, "removed", pa.schema([*_PLACED, *hashes])):
         flags, step = near.flags(batch, ("matches", "removed")), batch.column("step").to_numpy(zero_copy_only=False)
         went = pc.equal(batch.column("status"), "removed").to_numpy(zero_copy_only=False)
-        own, later = (
-            (step == order) & went,
-            (step > order) & went,
-        )  # what a later step could not screen was gone before any judged by hashes
+        own, later = (step == order) & went, (step > order) & went  # one that a later step could not screen may have been gone before
         left += int((later & flags).sum())
         taken, far = taken + int(own.sum()), far + int((own & ~flags).sum())
     return Neighbourhood(left, taken, far, whole=parameters.embedding is None)

@@ -14,7 +14,7 @@ from audit_logs.statement import ListUse
 from audit_logs.telling import SEPARATIONS
 from release.build.facts import Facts, StepFacts
 from release.build.frontmatter import front_matter
-from release.build.safety import child_safety
+from release.build.safety import ELSEWHERE, child_safety
 from release.markup import code, words
 from release.wording import LOW_QUALITY, NOT_PROVEN, UNSCREENABLE, WITHDRAWAL
 
@@ -29,9 +29,9 @@ _KINDS = {
     "classifier": "a score, and takes rows at or beyond a threshold",
     "separate": "a score for depictions of minors and one for adult sexual content, each with a threshold",
     "text": "captions with the terms and expressions of a confidential list, after both are brought to one form",
-    "remote": "nothing here: the holder of lists that do not leave it compared fingerprints, and its signed answer says which rows matched,",
-    "neighbours": "kept rows with removed ones, by perceptual hashes or by vectors that came with the source,",
-    "thin": "nothing: it draws rows so that those which a list took are hidden among them,",
+    "remote": "nothing here: the holder of lists that do not leave it compared fingerprints, and its signed answer says which rows matched",
+    "neighbours": "kept rows with removed ones, by perceptual hashes or by vectors that came with the source",
+    "thin": "nothing: it draws rows so that those which a list took are hidden among them",
     "url": "web addresses and host names after canonicalisation, found only where they are equal",
 }
 
@@ -118,7 +118,7 @@ def _lists(facts: Facts) -> Iterator[str]:
     yield "## Lists of known material"
     yield ""
     rows = [(step, used) for step in facts.steps for used in step.lists]
-    elsewhere = [step for step in facts.steps if step.kind == "remote"]
+    elsewhere = [step for step in facts.steps if step.kind == ELSEWHERE]
     for step in elsewhere:
         holder = code(str(step.parameters.get("holder", "")))
         yield f"Step {words(step.name)} rests on the word of a list holder, key {holder}: its lists never left it, and nobody else can check them."

@@ -12,6 +12,7 @@ from audit_logs.telling import SEPARATIONS
 from release.build.facts import Facts, StepFacts
 from release.markup import code, words
 
+ELSEWHERE = "remote"  # the kind whose lists stay with their holder
 _TERMS = (
     "The terms in the left column are those of Safety by Design for Generative AI by Thorn and All Tech Is Human; to use them is no word of "
     "theirs for this release. The right column says what the release's evidence shows, and no more."
@@ -24,7 +25,7 @@ def child_safety(facts: Facts) -> Iterator[str]:
     yield ""
     yield (
         "The screening is there to keep known child sexual abuse and exploitation material (CSAM, CSEM) and intimate images shared without "
-        "consent out of training data. This release holds no image, hash, address or position of a removed row, and links to no list. "
+        "consent out of training data. This release carries no record of a removed row (no image, hash, address or position), and links to no list. "
         "Nobody should try to find out which rows were removed, or to recover them."
     )
     yield ""
@@ -47,13 +48,24 @@ def _rows(facts: Facts) -> Iterator[tuple[str, list[str]]]:
 
 
 def _known(facts: Facts) -> str:
+    return " ".join([*_matched(facts), *_elsewhere(facts)]) or "No step compared rows with a list of known material."
+
+
+def _elsewhere(facts: Facts) -> Iterator[str]:
+    for step in facts.steps:
+        if step.kind == ELSEWHERE:
+            took = f"removed {step.removed:,} {'row' if step.removed == 1 else 'rows'}"
+            yield f"{_named([step])} {took} on the signed word of a list holder; nobody else can check those lists."
+
+
+def _matched(facts: Facts) -> Iterator[str]:
     steps = [step for step in facts.steps if step.lists]
     if not steps:
-        return "No step compared rows with a list of known material."
+        return
     lists = dict.fromkeys((used.authority, used.name) for step in steps for used in step.lists)
     authorities = ", ".join(words(name) for name in dict.fromkeys(authority for authority, _ in lists))
     removed = sum(step.removed for step in steps)
-    return (
+    yield (
         f"{_named(steps)} compared rows with {len(lists):,} {'list' if len(lists) == 1 else 'lists'} of {authorities} and removed {removed:,} "
         f"{'row' if removed == 1 else 'rows'}. This counts matches under stated parameters, not material that anyone confirmed."
     )
@@ -75,7 +87,7 @@ def _named(steps: list[StepFacts]) -> str:
 
 
 def _reported(facts: Facts) -> str:
-    if not any(step.lists for step in facts.steps):
+    if not any(step.lists or step.kind == ELSEWHERE for step in facts.steps):
         return "There is no evidence of a match, as no list was used."
     return (
         "What a report of a match needs (where the row came from, step, list) is sealed to the institution's reporting officer. "

@@ -21,6 +21,7 @@ from release.build.facts import Facts
 from release.cardplan import CardSpec
 from release.markup import code, words, yaml_text
 from release.plan import HubSpec
+from release.steps import kinds
 
 HOSTILE = [
     "x | y | z",
@@ -133,6 +134,15 @@ def test_engaged_auditors_and_the_policy_are_named(facts: Facts) -> None:
     assert "At least 2 of 2 engaged organisations" in body
     assert "`auditor-one.example`, `auditor-two.example`" in body
     assert "30 days" in body
+
+
+@pytest.mark.parametrize("kind", sorted(kinds()))
+def test_what_a_step_compares_is_one_sentence(facts: Facts, kind: str) -> None:
+    """Every kind has its words, which fit between what stands before and after them."""
+    told = _section(replace(facts, steps=(replace(facts.steps[0], kind=kind),)), "What was removed")
+    (sentence,) = re.findall(r"^1\. known-files compares (.*)$", told, re.MULTILINE)
+    assert not re.search(r",,|  |\bby the rules of kind", sentence)
+    assert sentence.endswith("over the bytes as they are stored in this release.")
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -293,6 +303,18 @@ def test_child_safety_without_lists_claims_no_match(facts: Facts) -> None:
     assert "There is no evidence of a match, as no list was used." in told
     assert "were separated by scores" in told
     assert "newest list" not in told
+
+
+def test_child_safety_does_not_deny_the_lists_of_a_holder(facts: Facts) -> None:
+    """Where another institution's lists were the only ones, they were used all the same, on its word."""
+    asked = replace(facts.steps[0], kind="remote", lists=(), name="elsewhere", removed=1)
+    told = _section(replace(facts, steps=(asked,)), "Child safety")
+    assert "Step elsewhere removed 1 row on the signed word of a list holder; nobody else can check those lists." in told
+    assert "No step compared" not in told
+    assert "no list was used" not in told
+    both = _section(replace(facts, steps=(*facts.steps, asked)), "Child safety")
+    assert "2 lists of Example Foundation" in both
+    assert "Step elsewhere removed 1 row" in both
 
 
 def test_the_card_says_nothing_that_is_known_only_after_the_audit(facts: Facts) -> None:
