@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hub_project import built as built_for_the_hub
+from hub_project import cosigned
 from hub_server import Repository, serving
 from made import Made, Maker, maker
 from messy import Built, make_messy, messy_rows
@@ -62,3 +64,15 @@ def hub(first: Made, tmp_path: Path) -> Iterator[Hub]:
         trust = tmp_path / "pinned.json"
         trust.write_bytes(first.trust.read_bytes())
         yield Hub(tmp_path, repository, endpoint, trust)
+
+
+@pytest.fixture(scope="session")
+def unaudited(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return a project with a candidate that nobody has audited; tests work on copies."""
+    return built_for_the_hub(tmp_path_factory.mktemp("unaudited") / "project")
+
+
+@pytest.fixture(scope="session")
+def ready(unaudited: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return a project with a candidate for which the gate is open; tests work on copies."""
+    return cosigned(unaudited.copy(tmp_path_factory.mktemp("ready") / "project"))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hub_project import NAME, Desk, at_the_hub, built, cosigned, repository
+from hub_project import NAME, Desk, at_the_hub, repository
 from hub_server import Repository
 from project import Project
 
@@ -23,12 +23,6 @@ rows = datasets.load_dataset(name, revision="v1.0.0", split="train").cast_column
 local = datasets.load_dataset(out, split="train").cast_column("image", datasets.Image(decode=False))
 print(json.dumps([[row["caption"], len(row["image"]["bytes"])] for row in rows] + [rows.to_list() == local.to_list()]))
 """
-
-
-@pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Return a project with a candidate for which the gate is open."""
-    return cosigned(built(tmp_path_factory.mktemp("hub") / "project"))
 
 
 @pytest.fixture

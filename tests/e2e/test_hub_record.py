@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hub_project import NAME, Desk, at_the_hub, audit, built, cosigned, repository
+from hub_project import NAME, Desk, at_the_hub, audit, repository
 from hub_server import Repository
 from project import EXACT, LINKS, Project, Wanted, in_process
 
@@ -15,9 +15,9 @@ SHARDS = "data/"
 
 
 @pytest.fixture(scope="module")
-def line(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def line(ready: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return a project with two candidates for which the gate is open: `candidate` is 1.0.0, `second` 1.1.0."""
-    project = cosigned(built(tmp_path_factory.mktemp("line") / "project"))
+    project = ready.copy(tmp_path_factory.mktemp("line") / "project")
     folder = project.folder
     assert in_process("publish", folder / "candidate", "--to", folder / "published", "--plan", project.plan).code == 0
     plan = project.write_plan(Wanted("1.1.0", steps=(EXACT, LINKS)))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hub_project import NAME, READER, Desk, at_the_hub, built, cosigned, repository
+from hub_project import NAME, READER, Desk, at_the_hub, repository
 from hub_writing import ATTRIBUTES, commit
 from project import Project, in_process
 
@@ -17,12 +17,6 @@ from audit_logs.errors import StoreError
 from release.hubplace import HubDestination
 
 GATED = '[hub]\ngated = "manual"\nprompt = "Say who you are."\n'
-
-
-@pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Return a project with a candidate for which the gate is open."""
-    return cosigned(built(tmp_path_factory.mktemp("refused") / "project"))
 
 
 @pytest.fixture

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import pytest
-from hub_project import CANDIDATES, ORGANISATIONS, Desk, at_the_hub, audit, built, repository
+from hub_project import CANDIDATES, ORGANISATIONS, Desk, at_the_hub, audit, repository
 from hub_writing import ATTRIBUTES, commit
 from project import Project, in_process
 
-FETCH = "import huggingface_hub, sys; huggingface_hub.snapshot_download(sys.argv[1], repo_type='dataset', local_dir=sys.argv[2])"
 PASSED = dict.fromkeys(ORGANISATIONS, "PASSED")
-
-
-@pytest.fixture(scope="module")
-def unaudited(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Return a project with a candidate that nobody has audited."""
-    return built(tmp_path_factory.mktemp("unaudited") / "project")
 
 
 @pytest.fixture
@@ -56,9 +49,8 @@ def add(desk: Desk, code: int = 0) -> Any:
 
 def fetch(desk: Desk, place: Path) -> Path:
     """Fetch the candidate as an auditor does, with the stock client."""
-    done = desk.python(sys.executable, "-c", FETCH, CANDIDATES, str(place))
-    assert done.returncode == 0, done.stderr
-    return place
+    with desk.at_work():
+        return Path(huggingface_hub.snapshot_download(CANDIDATES, repo_type="dataset", local_dir=place))
 
 
 def files(folder: Path, *leave_out: str) -> dict[str, bytes]:
