@@ -13,16 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from audit_logs import fields
+from audit_logs import fields, note
 from audit_logs import manifest as manifests
 from audit_logs.errors import Problem
 from audit_logs.log import Log
 from audit_logs.manifest import Manifest
+from audit_logs.note import SignedCheckpoint, VerifierKey
+from audit_logs.trust import Trust
 from release import store
 from release.errors import GateError
 
 PAGE = "report.html"
 SEALED = "evidence"
+NOT_OURS = (".cache", ".gitattributes")  # what clients of the Hub lay into a folder; nothing of it goes anywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,20 @@ class Ours:
     log_key: str
 
 
-Put = Callable[[Path], str]  # puts a folder in its place, and returns what is to be said of that, or ""
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """What puts a folder in its place, and returns what is to be said of that, or ""; and the checkpoint that stands there now."""
+
+    put: Callable[[Path], str]
+    there: SignedCheckpoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What a destination holds: its manifest, and its signed checkpoint."""
+
+    manifest: Manifest
+    signed: SignedCheckpoint
 
 
 class Destination(Protocol):
@@ -50,7 +66,7 @@ class Destination(Protocol):
     def held(self) -> AbstractContextManager[object]:
         """Keep others away while it is written."""
 
-    def check(self, ours: Ours) -> Put:
+    def check(self, ours: Ours) -> Placing:
         """Return what puts a verified folder there; refuse to replace anything but an earlier state of this very line.
 
         Raises:
@@ -85,22 +101,21 @@ class FolderDestination:
         """Lock the folder around it."""
         return store.lock(self.path.parent)
 
-    def check(self, ours: Ours) -> Put:
+    def check(self, ours: Ours) -> Placing:
         """Return the swap of folders."""
-        if self.path.exists():
-            check_replaced(self.path, self.path, ours)
+        there = check_replaced(self.path, self.path, ours).signed if self.path.exists() else None
 
         def put(staging: Path) -> str:
             store.swap_folder(staging, self.path)
             return ""
 
-        return put
+        return Placing(put, there)
 
     @contextmanager
     def staged(self, folder: Path, leave_out: Collection[str]) -> Iterator[Path]:
         """Copy: the destination may be on another file system."""
         with hidden(self.path) as staging:
-            store.copy_folder(folder, staging, leave_out=leave_out)
+            store.copy_folder(folder, staging, leave_out=(*leave_out, *NOT_OURS))
             yield staging
 
 
@@ -116,14 +131,15 @@ def hidden(path: Path) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def check_replaced(folder: Path, where: object, ours: Ours) -> Manifest:
-    """Return the manifest of a folder with log and manifest, if it is an earlier state of this very line.
+def check_replaced(folder: Path, where: object, ours: Ours) -> Replaced:
+    """Return what a folder with log and manifest holds, if it is an earlier state of this very line.
 
     Raises:
         GateError: it is something else (`destination`).
     """
     try:
-        there = Log.open(folder / "log", ours.log_key).entries()
+        log = Log.open(folder / "log", ours.log_key)
+        there = log.entries()
         replaced = manifests.parse(store.read_file(folder / manifests.PATH, manifests.LIMIT))
     except Problem as error:
         raise not_ours(where, "something else") from error
@@ -131,7 +147,24 @@ def check_replaced(folder: Path, where: object, ours: Ours) -> Manifest:
         raise not_ours(where, "a log that this one does not continue")
     if fields.version_key(replaced.version) > fields.version_key(ours.manifest.version):
         raise not_ours(where, f"version {replaced.version}")
-    return replaced
+    return Replaced(replaced, log.signed)
+
+
+def keep_cosignatures(log: Log, there: SignedCheckpoint, trust: Trust) -> tuple[str, ...]:
+    """Take over what witnesses signed on another copy of a log's checkpoint, if it is the same one; return by whom that was new.
+
+    Raises:
+        VerificationError: a witness's line does not hold.
+        StoreError: the checkpoint could not be written.
+    """
+    new = []
+    for auditor in trust.auditors if there.checkpoint == log.signed.checkpoint else ():
+        key = VerifierKey.parse(auditor.witness)
+        known, other = note.verify_cosignature(log.signed, key), note.verify_cosignature(there, key)
+        if other is not None and (known is None or other > known):
+            log.add_cosignature(next(line.text for line in there.lines if line.is_by(key)), key)
+            new.append(auditor.organisation)
+    return tuple(new)
 
 
 def not_ours(destination: object, found: str) -> GateError:

@@ -11,6 +11,7 @@ Each step that was done is found done by the next run. What an open repository s
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,8 +24,9 @@ from audit_logs.errors import StoreError
 from audit_logs.folder import OUTSIDE_THE_PROOF
 from audit_logs.manifest import Manifest
 from release import store
+from release.build.frontmatter import gate_of
 from release.delivery import Contents, change, check_delivered, deliver, listed
-from release.destination import PAGE, SEALED, Ours, Put, check_replaced, hidden, not_ours
+from release.destination import PAGE, SEALED, Ours, Placing, Replaced, check_replaced, hidden, not_ours
 from release.errors import GateError, HubError
 from release.hub import HubDataset, HubFile, Repository, Standing
 
@@ -33,16 +35,17 @@ LOG = "log/"
 BRANCH = "main"
 _AT_ONCE = 4
 _MOST_LOG_FILES = 100_000
-_FOLDERS = ("data/", "attestations/", "reports/", "opinions/", LOG)
-_FILES = (manifests.PATH, "README.md", "croissant.json", *OUTSIDE_THE_PROOF)
+_GROWN = re.compile(r"log/checkpoint|log/tile/[0-9a-z/.]+|(reports|opinions)/[^/]+\.sigstore\.json")  # what a longer log brings about
+_LARGEST_GROWN = 17 << 20  # a tile of 256 entries of 65,535 bytes
 
 
 @dataclass(frozen=True, slots=True)
 class HubDestination:
-    """A dataset repository `owner/name`, and its gate: `no`, `auto` or `manual`."""
+    """A dataset repository `owner/name`, its gate (`no`, `auto` or `manual`), and the lines of a card that ask readers for it."""
 
     name: str
     gated: str = "no"
+    questions: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return how the command line names it."""
@@ -53,27 +56,38 @@ class HubDestination:
         """The repository."""
         return Repository(self.name)
 
-    def check_apart(self, _folder: Path) -> None:
-        """See that the Hub answers this token, before anything is logged."""
+    def check_apart(self, folder: Path) -> None:
+        """See that the Hub answers this token and the card asks what the plan asks, before anything is logged."""
         self.repository.standing()
+        card = folder / "README.md"
+        if gate_of(store.read_file(card, manifests.LIMIT).decode("utf-8", "replace")) != self.questions:
+            raise GateError(
+                "the card asks readers something else than [hub] of the plan, and was fixed when the candidate was built",
+                where=str(card),
+                expected="the prompt and prompt_fields of the plan",
+                found="others, or none",
+                next_step="let [hub] be as it was at the build, or raise `version` and build again",
+                code="hub-gate",
+            )
 
     def held(self) -> AbstractContextManager[object]:
         """Lock nothing: a commit upon a known parent keeps others away."""
         return nullcontext()
 
-    def check(self, ours: Ours) -> Put:
+    def check(self, ours: Ours) -> Placing:
         """Return what commits, tags and opens."""
         standing = self.repository.standing()
         if standing is None:
-            return _Publication(self, ours, None, {}, {}, None).put
+            return Placing(_Publication(self, ours, None, {}, {}, None).put)
         there, tags = listed(standing.head), self.repository.refs().tags
-        replaced = check_there(standing.head, there, ours)
+        found = check_there(standing.head, there, ours)
+        replaced = None if found is None else found.manifest
         if replaced is not None and replaced.version == ours.manifest.version and replaced.digest != ours.manifest.digest:
             raise self._exists(ours, BRANCH)
         tag = _tag(ours.manifest)
         if tag in tags and _digest_at(HubDataset(self.name, tags[tag])) != ours.manifest.digest:
             raise self._exists(ours, tag)
-        return _Publication(self, ours, standing, there, tags, replaced).put
+        return Placing(_Publication(self, ours, standing, there, tags, replaced).put, None if found is None else found.signed)
 
     @contextmanager
     def staged(self, folder: Path, leave_out: Collection[str]) -> Iterator[Path]:
@@ -124,15 +138,16 @@ class _Publication:
             self.repository.gate(gated)  # what is open already is never open wider than the plan says, not for a moment
         head = self._commit(standing.head, contents)
         self._tag(head)
-        now = standing_of(self.repository)
+        now = unmoved(self.repository, head, "it got no gate and was not opened")
         if now.gated != gated:
             self.repository.gate(gated)
         if not now.private:
             return ""
         if self._others():
             return "The repository is private, and holds other versions: it stays so until you open it in its settings."
-        self._check_past()
-        self.repository.open()
+        self._check_past(contents)
+        unmoved(self.repository, head, "it was not opened")
+        self.repository.open(gated)
         return ""
 
     def _standing(self) -> Standing:
@@ -177,27 +192,35 @@ class _Publication:
             self.replaced is not None and self.replaced.digest != self.ours.manifest.digest
         )
 
-    def _check_past(self) -> None:
-        """Refuse to open a repository in which something else than releases was ever seen: the past is opened with it.
+    def _check_past(self, contents: Contents) -> None:
+        """Refuse to open a repository in which anything but this release was ever seen: the past is opened with it.
+
+        Its log may have been shorter, and its reports and opinions fewer; every other file was the one that is verified here.
 
         Raises:
             GateError: there was (`hub-past`).
         """
         refs = self.repository.refs()
         found = [*sorted(refs.branches.keys() - {BRANCH}), *refs.requests]
-        for commit in self.repository.commits():
-            found += [
-                f"{path}, in commit {commit.commit}" for path in listed(commit) if not path.startswith(_FOLDERS) and path not in _FILES
-            ]
+        tagged = [HubDataset(self.repository.name, commit) for commit in refs.tags.values()]
+        for commit in dict.fromkeys([*self.repository.commits(), *tagged]):
+            found += [f"{path}, in commit {commit.commit}" for path, file in listed(commit).items() if not _was_released(file, contents)]
         if found:
             raise GateError(
                 "the repository has a past that would be opened with it, so it stays private",
                 where=str(self.destination),
-                expected="one branch, no pull request, and in each commit the files of a release",
+                expected="one branch, no pull request, and in each commit the files of this release",
                 found=ascii(found[0]) + (f" and {len(found) - 1} more" if found[1:] else ""),
                 next_step="publish to a repository that is not there yet",
                 code="hub-past",
             )
+
+
+def _was_released(file: HubFile, contents: Contents) -> bool:
+    """Tell whether a file of an earlier commit may be seen: one of the log as it was, or the very file that is there now."""
+    if _GROWN.fullmatch(file.path) or file.path in OUTSIDE_THE_PROOF:
+        return file.bytes <= _LARGEST_GROWN
+    return file.path in contents.files and contents.has(file)
 
 
 def new_private(repository: Repository) -> Standing:
@@ -231,7 +254,7 @@ def check_private(repository: Repository, standing: Standing) -> None:
         )
 
 
-def unmoved(repository: Repository, head: HubDataset) -> Standing:
+def unmoved(repository: Repository, head: HubDataset, consequence: str = "nothing was written") -> Standing:
     """Return how a repository stands, if its newest commit is still the one that was looked at.
 
     Raises:
@@ -239,7 +262,7 @@ def unmoved(repository: Repository, head: HubDataset) -> Standing:
     """
     now = standing_of(repository)
     if now.head != head:
-        raise moved(repository.name, f"commit {head.commit}", f"commit {now.head.commit}")
+        raise moved(repository.name, f"commit {head.commit}", f"commit {now.head.commit}", consequence)
     return now
 
 
@@ -255,10 +278,10 @@ def standing_of(repository: Repository) -> Standing:
     return now
 
 
-def moved(name: str, expected: str, found: str) -> HubError:
+def moved(name: str, expected: str, found: str, consequence: str = "nothing was written") -> HubError:
     """Return the refusal to write to what is no longer what was looked at."""
     return HubError(
-        "the repository moved while this ran: nothing was written",
+        f"the repository moved while this ran: {consequence}",
         where=name,
         expected=expected,
         found=found,
@@ -267,8 +290,8 @@ def moved(name: str, expected: str, found: str) -> HubError:
     )
 
 
-def check_there(head: HubDataset, there: Mapping[str, HubFile], ours: Ours) -> Manifest | None:
-    """Return the manifest of what stands at a commit, None for nothing.
+def check_there(head: HubDataset, there: Mapping[str, HubFile], ours: Ours) -> Replaced | None:
+    """Return what stands at a commit, None for nothing.
 
     Raises:
         GateError: it is no earlier state of this line, or a candidate with its evidence (`destination`).

@@ -26,10 +26,11 @@ from audit_logs.statement import AuditReport, Opinion
 from audit_logs.trust import Trust
 from release import store
 from release.delivery import Contents, change, listed
+from release.destination import keep_cosignatures
 from release.errors import GateError, HubError, UsageError
 from release.hub import HubDataset
 from release.hubplace import HubDestination, check_private, standing_of, temporary
-from release.shelves import LOG, keep_cosignatures, manifest_of
+from release.shelves import LOG, manifest_of
 
 _CHECKPOINT = f"{LOG}/checkpoint"
 _SUBMITTED = ("reports/", "opinions/")  # in this order they are logged

@@ -28,15 +28,15 @@ from audit_logs.trust import Trust
 from audit_logs.verify import verify
 from release import store
 from release.delivery import Contents, change, check_delivered, deliver, listed
-from release.destination import PAGE, SEALED, FolderDestination, Ours, check_replaced, hidden, not_ours
+from release.destination import NOT_OURS, PAGE, SEALED, FolderDestination, Ours, check_replaced, hidden, keep_cosignatures, not_ours
 from release.errors import GateError, HubError
 from release.hub import HubDataset, HubFile
 from release.hubplace import EVIDENCE, HubDestination, check_private, fetched_record, new_private, standing_of, unmoved
-from release.shelves import LOG, keep_cosignatures, lay_entries, manifest_of
+from release.shelves import LOG, lay_entries, manifest_of
 
 _TIERS = ("matches.age", "rows.age")
 _AGE = b"age-encryption.org/v1\n"
-_LEFT_OUT = (LOG, SEALED, PAGE, "reports", "opinions")
+_LEFT_OUT = (LOG, SEALED, PAGE, "reports", "opinions", *NOT_OURS)
 _SUBMITTED = ("reports/", "opinions/")
 _EXPECTED = (INCOMPLETE_CODES - {"no-candidate"}) | STALE_CODES | {WITHDRAWN_CODE, "opinion-failed"}
 
@@ -82,6 +82,8 @@ def _check_evidence(folder: Path) -> None:
         GateError: it is so (`evidence`).
     """
     found = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    if len({(folder / name).stat().st_ino for name in found}) != len(found):
+        raise _not_sealed(f"{folder}", "two names of one file")
     for name in found:
         with store.open_file(folder / name) as file:
             if name not in _TIERS or file.read(len(_AGE)) != _AGE:
@@ -120,9 +122,8 @@ class _Given:
             if place.exists():
                 if not (place / SEALED).is_dir():
                     raise not_ours(place, "a published release, or something else")
-                check_replaced(place, place, self.ours)
+                there = check_replaced(place, place, self.ours).signed
                 self._check_brought(dict.fromkeys(_submitted(place)), place)
-                there = Log.open(place / LOG, self.ours.log_key).signed
             with self._staged(place, there) as staging:
                 if there is not None:
                     if _same(staging, place):
@@ -161,8 +162,7 @@ class _Given:
             raise not_ours(place, "a published release, or something else")
         self._check_brought({path: file for path, file in there.items() if path.startswith(_SUBMITTED)}, place)
         with fetched_record(head, there) as record:
-            check_replaced(record, place, self.ours)
-            return Log.open(record / LOG, self.ours.log_key).signed
+            return check_replaced(record, place, self.ours).signed
 
     def _check_brought(self, there: Mapping[str, HubFile | None], place: Path | HubDestination) -> None:
         """Refuse to replace what an auditor laid there and nobody has brought back.
@@ -197,6 +197,7 @@ class _Given:
             store.write_file(staging / "trust.json", self.trust_bytes)
             self._check_holds(staging)
             copy(self.folder / SEALED, staging / SEALED)
+            _check_evidence(staging / SEALED)  # what is there now is what goes
             yield staging
 
     def _check_holds(self, staging: Path) -> None:

@@ -11,6 +11,7 @@ A step that was done is not done again, so the command can be repeated at any ti
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,12 +21,12 @@ from audit_logs import keys as signing
 from audit_logs import manifest as manifests
 from audit_logs import trust as trusts
 from audit_logs.envelope import MAX_BUNDLE
-from audit_logs.errors import Failure
+from audit_logs.errors import Failure, VerificationError
 from audit_logs.files import FolderFiles
 from audit_logs.keys import Signer
 from audit_logs.log import Log
 from audit_logs.manifest import Manifest
-from audit_logs.note import VerifierKey
+from audit_logs.note import SignedCheckpoint, VerifierKey
 from audit_logs.replay import State, replay
 from audit_logs.report import Report
 from audit_logs.statement import Release, Statement
@@ -33,7 +34,7 @@ from audit_logs.telling import tell
 from audit_logs.trust import Trust
 from audit_logs.verify import verify
 from release import head, store
-from release.destination import PAGE, SEALED, Destination, FolderDestination, Ours, Put
+from release.destination import PAGE, SEALED, Destination, FolderDestination, Ours, Placing, keep_cosignatures
 from release.errors import GateError
 from release.report import Writing
 from release.report import report as report_page
@@ -97,8 +98,8 @@ def publish(folder: Path, destination: Path | Destination, authority: Authority,
         if waiting:
             return Published(manifest, None, waiting, None)
         with place.held():
-            put = place.check(Ours(manifest, log.entries(), trust.log.key))
-            report, remark = _write(folder, place, put, (authority.trust, now))
+            placing = place.check(Ours(manifest, log.entries(), trust.log.key))
+            report, remark = _write(folder, place, placing, (authority.trust, now))
             return Published(manifest, destination, (), report, remark)
 
 
@@ -191,15 +192,23 @@ def waiting_for(manifest: Manifest, state: State, log: Log, trust: Trust) -> tup
     return tuple(sorted(set(counted) - cosigned)) or tuple(sorted({auditor.organisation for auditor in trust.auditors} - cosigned))
 
 
-def _write(folder: Path, place: Destination, put: Put, gate: tuple[bytes, datetime]) -> tuple[Report, str]:
+def _write(folder: Path, place: Destination, placing: Placing, gate: tuple[bytes, datetime]) -> tuple[Report, str]:
     """Verify the files of a candidate as a stranger would, and only then put them into their place."""
     trust, now = gate
     with place.staged(folder, (SEALED, PAGE)) as staging:
         store.write_file(staging / "trust.json", trust)
+        _keep_newer(staging, placing.there, trusts.parse(trust))
         report = verify(FolderFiles(staging), trust, now=now)
         _check_verdict(report)
         store.write_file(staging / PAGE, report_page(tell(report), Writing(now, trusts.parse(trust).digest)))
-        return report, put(staging)
+        return report, placing.put(staging)
+
+
+def _keep_newer(staging: Path, there: SignedCheckpoint | None, trust: Trust) -> None:
+    """Keep what witnesses have signed since on the same checkpoint; lines there that do not hold are replaced."""
+    if there is not None:
+        with suppress(VerificationError):
+            keep_cosignatures(Log.open(staging / "log", trust.log.key), there, trust)
 
 
 def _check_verdict(report: Report) -> None:

@@ -28,13 +28,13 @@ from audit_logs.telling import tell
 from audit_logs.trust import Trust
 from audit_logs.verify import verify
 from release import head, notices, store
-from release.destination import PAGE
+from release.destination import PAGE, keep_cosignatures
 from release.errors import GateError
 from release.hubplace import HubDestination
 from release.publish import Authority, waiting_for
 from release.report import Writing
 from release.report import report as report_page
-from release.shelves import LOG, Shelf, check_shelf, keep_cosignatures, lay_entries, manifest_of, opened, second_folder
+from release.shelves import LOG, Shelf, check_shelf, lay_entries, manifest_of, opened, second_folder
 
 TELLABLE = INCOMPLETE_CODES | STALE_CODES | {WITHDRAWN_CODE, "opinion-failed"}  # what the log alone can bring about
 Statements = Callable[[State], Sequence[bytes]]

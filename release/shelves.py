@@ -15,16 +15,13 @@ from pathlib import Path
 from typing import Protocol
 
 from audit_logs import manifest as manifests
-from audit_logs import note
 from audit_logs.errors import Problem
 from audit_logs.files import FolderFiles
 from audit_logs.folder import entry_files
 from audit_logs.log import Log
 from audit_logs.manifest import FileEntry, Manifest, Shard
-from audit_logs.note import SignedCheckpoint, VerifierKey
 from audit_logs.replay import State
 from audit_logs.report import Report
-from audit_logs.trust import Trust
 from audit_logs.verify import recorded, verify
 from release import store
 from release.delivery import Contents, change, check_delivered, deliver, listed
@@ -215,20 +212,3 @@ def lay_entries(folder: Path, state: State) -> None:
     for name, data in due.items():
         store.make_folder((folder / name).parent)
         store.write_file(folder / name, data)
-
-
-def keep_cosignatures(log: Log, there: SignedCheckpoint, trust: Trust) -> tuple[str, ...]:
-    """Take over what witnesses signed on another copy of a log's checkpoint, if it is the same one; return by whom that was new.
-
-    Raises:
-        VerificationError: a witness's line does not hold.
-        StoreError: the checkpoint could not be written.
-    """
-    new = []
-    for auditor in trust.auditors if there.checkpoint == log.signed.checkpoint else ():
-        key = VerifierKey.parse(auditor.witness)
-        known, other = note.verify_cosignature(log.signed, key), note.verify_cosignature(there, key)
-        if other is not None and (known is None or other > known):
-            log.add_cosignature(next(line.text for line in there.lines if line.is_by(key)), key)
-            new.append(auditor.organisation)
-    return tuple(new)

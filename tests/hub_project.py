@@ -13,6 +13,7 @@ from typing import Any
 
 from hub_client import inside
 from hub_server import Repository, environment, serving
+from hub_writing import SIGNATURE
 from project import EXACT, KNOWN_PICTURE, LINKS, Answer, Project, Wanted, in_process, make, row
 
 NAME = "example/street"
@@ -57,7 +58,7 @@ class Desk:
         answer = self._apart(*words) if code < 0 else self._here(*words)
         assert answer.code == code, (answer.code, answer.text)
         assert "Traceback" not in answer.err
-        for token in (TOKEN, READER, "token-of-nobody"):
+        for token in (TOKEN, READER, "token-of-nobody", SIGNATURE):
             assert token not in answer.text
         return json.loads(answer.out) if code >= 0 else None
 

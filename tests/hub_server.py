@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -53,6 +53,8 @@ class Repository:
         past: the commits of the default branch, newest first.
         requests_open: pull requests: reference -> commit.
         stays_public: tell of a private repository that it is public.
+        called: the name that the API tells, where it is another one: the repository was renamed.
+        meanwhile: name of a route -> what somebody else does right after it.
         client: the process of a client that may be killed.
     """
 
@@ -74,6 +76,8 @@ class Repository:
     past: list[str] = field(default_factory=list)
     requests_open: dict[str, str] = field(default_factory=dict)
     stays_public: bool = False
+    called: str = ""
+    meanwhile: dict[str, Callable[[], object]] = field(default_factory=dict)
     client: int = 0
 
     def files(self, revision: str) -> dict[str, bytes]:
@@ -158,6 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(fault, b"{}", {"X-Error-Message": "not now"})
             return True
         status, value = (0, None) if fault == "cut" else hub_writing.answer(repository, name, called)
+        repository.meanwhile.get(name, int)()
         if fault == "kill":
             os.kill(repository.client, signal.SIGKILL)
         if fault in ("cut", "done", "kill"):

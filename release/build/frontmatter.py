@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 
 from audit_logs.card import configs
 from release.build.facts import Facts
 from release.markup import yaml_text
+from release.plan import HubSpec
 
 _SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B", "10B<n<100B", "100B<n<1T")
+_PROMPT, _FIELDS = "extra_gated_prompt:", "extra_gated_fields:"
 _LARGEST_SIZE = "n>1T"
 _TAGS = ("croissant", "hash-screened", "vetted-release")
 # The licence identifiers of the Hub under which data is usually given; any other text becomes `other` with a name.
@@ -29,7 +32,7 @@ def front_matter(facts: Facts) -> str:
     """Return the head with both its lines `---`; the lines that name the data files come last."""
     lines = [
         *_license(facts.license),
-        *_gate(facts),
+        *gate_lines(facts.hub),
         *_list("language", facts.card.language),
         *_list("size_categories", [_size(facts.rows)]),
         *_list("task_categories", _tasks(facts)),
@@ -62,13 +65,19 @@ def _license(text: str) -> Iterator[str]:
     yield f"license_name: {yaml_text(re.sub(r'[^a-z0-9.]+', '-', name).strip('-') or 'other')}"
 
 
-def _gate(facts: Facts) -> Iterator[str]:
-    """Yield what the Hub shows to, and asks of, who wants to be let in; that it asks at all is a setting of the repository."""
-    if facts.hub.prompt is not None:
-        yield f"extra_gated_prompt: {yaml_text(facts.hub.prompt)}"
-    if facts.hub.prompt_fields:
-        yield "extra_gated_fields:"
-        yield from (f"  {yaml_text(name)}: {yaml_text(kind)}" for name, kind in facts.hub.prompt_fields.items())
+def gate_lines(hub: HubSpec) -> tuple[str, ...]:
+    """Return what the Hub shows to, and asks of, who wants to be let in; that it asks at all is a setting of the repository."""
+    prompt = () if hub.prompt is None else (f"{_PROMPT} {yaml_text(hub.prompt)}",)
+    fields = (f"  {yaml_text(name)}: {yaml_text(kind)}" for name, kind in hub.prompt_fields.items())
+    return (*prompt, *((_FIELDS, *fields) if hub.prompt_fields else ()))
+
+
+def gate_of(card: str) -> tuple[str, ...]:
+    """Return the lines of a card that `gate_lines` gave it."""
+    lines = card.removeprefix("---\n").partition("\n---\n")[0].split("\n")
+    prompt = tuple(line for line in lines if line.startswith(f"{_PROMPT} "))
+    fields = lines[lines.index(_FIELDS) + 1 :] if _FIELDS in lines else []
+    return (*prompt, *((_FIELDS, *takewhile(lambda line: line.startswith("  "), fields)) if fields else ()))
 
 
 def _size(rows: int) -> str:

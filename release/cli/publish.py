@@ -61,11 +61,13 @@ def place(destination: str, plan_path: Path) -> Path | HubDestination:
     if address.version is not None:
         raise UsageError("a version is not named: it is the candidate's", where="--to", expected=f"hub:{address.name}", found=destination)
 
+    from release.build.frontmatter import gate_lines
     from release.hubplace import HubDestination
     from release.plan import load
     from release.steps import kinds
 
-    return HubDestination(address.name, load(plan_path, kinds()).hub.gated)
+    hub = load(plan_path, kinds()).hub
+    return HubDestination(address.name, hub.gated, gate_lines(hub))
 
 
 def authority(plan_path: Path, trust: Path | None = None) -> Authority:

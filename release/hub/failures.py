@@ -1,8 +1,9 @@
-"""What goes wrong with the Hub, in one sentence each; a token that a message quotes is taken out of it."""
+"""What goes wrong with the Hub, in one sentence each; a token or signed address that a message quotes is taken out of it."""
 
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from release.errors import HubError
 
 _LONGEST = 200
+_SIGNED = re.compile(r"\?[^\s'\"]*=[^\s'\"]*")  # the query of an address: where uploads go, it is a key to them
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,5 +107,5 @@ def _first_line(error: BaseException) -> str:
     from huggingface_hub import get_token
 
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text, token = (lines or [type(error).__name__])[0], get_token()
+    text, token = _SIGNED.sub("?...", (lines or [type(error).__name__])[0]), get_token()
     return (text if token is None else text.replace(token, "(the token)"))[:_LONGEST]

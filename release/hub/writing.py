@@ -14,6 +14,7 @@ from release.errors import HubError
 from release.hub.failures import check_token, explained, refused
 from release.hub.reading import DATASET, HubDataset, at_commit
 
+_LONGEST_NAME = 200
 _GATES: Mapping[str, Literal["auto", "manual", False]] = {"no": False, "auto": "auto", "manual": "manual"}
 
 
@@ -70,6 +71,15 @@ class Repository:
                 raise
             except RepositoryNotFoundError:
                 return None
+        if info.id != self.name:
+            raise HubError(
+                "the Hub answers for a repository of another name: this one was renamed, or is written otherwise",
+                where=self.name,
+                expected=self.name,
+                found=ascii(info.id)[:_LONGEST_NAME],
+                next_step="look at the repository on the Hub, then write its name as it is there",
+                code="hub-moved",
+            )
         gated = info.gated if info.gated in ("auto", "manual") else "no"
         return Standing(at_commit(self.name, None, info.sha or ""), info.private is True, gated)
 
@@ -165,8 +175,8 @@ class Repository:
         if found is None or found.gated != gated:
             raise _not_so(self.name, f"gated: {gated}", "another setting")
 
-    def open(self) -> None:
-        """Let everybody see it, and see that it is so.
+    def open(self, gated: str) -> None:
+        """Let everybody see it, behind the gate that it has, and see that it is so.
 
         Raises:
             HubError: the Hub refused or failed, or says afterwards that it is not so.
@@ -178,6 +188,8 @@ class Repository:
         found = self.standing()
         if found is None or found.private:
             raise _not_so(self.name, "public", "private")
+        if found.gated != gated:
+            raise _not_so(self.name, f"gated: {gated}", f"gated: {found.gated}")
 
 
 def _not_so(where: str, expected: str, found: str) -> HubError:

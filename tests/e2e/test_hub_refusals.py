@@ -16,7 +16,7 @@ from project import Project, in_process
 from audit_logs.errors import StoreError
 from release.hubplace import HubDestination
 
-GATED = '[hub]\ngated = "manual"\nprompt = "Say who you are."\n'
+GATED = '[hub]\ngated = "manual"\n'
 
 
 @pytest.fixture
