@@ -17,7 +17,7 @@ from pathlib import Path
 
 from audit_logs import envelope, merkle, note, statement
 from audit_logs.envelope import MAX_BUNDLE
-from audit_logs.errors import FormatError, VerificationError
+from audit_logs.errors import FormatError, StoreError, VerificationError
 from audit_logs.folder import entry_files
 from audit_logs.log import Log
 from audit_logs.note import SignedCheckpoint, VerifierKey
@@ -27,23 +27,25 @@ from audit_logs.trust import Trust
 from release import store
 from release.delivery import Contents, change, listed
 from release.destination import keep_cosignatures
-from release.errors import GateError, HubError, UsageError
-from release.hub import HubDataset
-from release.hubplace import HubDestination, check_private, standing_of, temporary
+from release.errors import GateError, UsageError
+from release.hub import Change, HubDataset
+from release.hubplace import HubDestination, check_private, standing_of, temporary, unmoved
 from release.shelves import LOG, manifest_of
 
 _CHECKPOINT = f"{LOG}/checkpoint"
 _SUBMITTED = ("reports/", "opinions/")  # in this order they are logged
 _MOST_FILES = 1000
+_UNUSABLE = "opinion-void"
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A file that an auditor gave back: where it came from, its path there, its bytes."""
+    """A file that an auditor gave back: where it came from, its path there, its bytes, and why it cannot be used if it cannot be read."""
 
     source: str
     path: str
     data: bytes
+    fault: str = ""
 
     def __str__(self) -> str:
         """Return its place."""
@@ -89,8 +91,9 @@ def add(folder: Path, sources: Iterable[Path | HubDestination], trust: Trust) ->
         HubError: the Hub refused or failed.
         StoreError: a file cannot be read or written.
     """
-    pieces = [piece for source in sources for piece in _found(source)]
-    added = Added()
+    found = [piece for source in sources for piece in _found(source)]
+    pieces = [piece for piece in found if not piece.fault]
+    added = Added(refused=[Refused(piece, piece.fault) for piece in found if piece.fault])
     with store.lock(folder):
         log = Log.open(folder / LOG, trust.log.key)
         entries = log.entries()
@@ -107,12 +110,33 @@ def _found(source: Path | HubDestination) -> Iterator[Piece]:
     elif source.is_dir():
         for path in (source / _CHECKPOINT, *(path for place in _SUBMITTED for path in sorted((source / place).glob("*.sigstore.json")))):
             if path.exists():
-                yield Piece(str(source), path.relative_to(source).as_posix(), store.read_file(path, MAX_BUNDLE))
+                yield _read(str(source), path.relative_to(source).as_posix(), path)
     elif source.exists():
         data = store.read_file(source, MAX_BUNDLE)
         yield Piece(str(source.parent), source.name if data.startswith(b"{") else _CHECKPOINT, data)
     else:
         raise UsageError("there is nothing to take an opinion from", where=str(source), expected="a folder, a file or hub:owner/name")
+
+
+def _read(source: str, path: str, file: Path) -> Piece:
+    """Return a file as it is, or that it cannot be used: whoever gives one that is too large keeps no other from being read."""
+    try:
+        return Piece(source, path, store.read_file(file, MAX_BUNDLE))
+    except StoreError:
+        return Piece(source, path, b"", _UNUSABLE)
+
+
+def _laid(folder: Path) -> list[Piece]:
+    """Return what lies in a folder of one's own.
+
+    Raises:
+        StoreError: a file cannot be read.
+    """
+    pieces = list(_found(folder))
+    for piece in pieces:
+        if piece.fault:
+            store.read_file(folder / piece.path, MAX_BUNDLE)
+    return pieces
 
 
 def _on_hub(place: HubDestination) -> Iterator[Piece]:
@@ -122,13 +146,19 @@ def _on_hub(place: HubDestination) -> Iterator[Piece]:
     seen = set()
     with temporary() as folder:
         for name, head in heads.items():
-            files = {path: file for path, file in listed(head).items() if _is_wanted(path)}
-            if len(files) > _MOST_FILES or any(file.bytes > MAX_BUNDLE for file in files.values()):
-                raise HubError("the Hub lists far too many or too large reports and opinions", where=name, found=str(len(files)))
+            try:
+                files = {path: file for path, file in listed(head).items() if _is_wanted(path)}
+            except VerificationError as problem:
+                yield Piece(name, problem.where, b"", problem.code)
+                continue
+            if len(files) > _MOST_FILES:
+                yield Piece(name, f"{len(files)} files", b"", _UNUSABLE)
+                continue
             for path, file in files.items():
                 if (path, file.git, file.sha256) not in seen:
                     seen.add((path, file.git, file.sha256))
-                    yield Piece(name, path, store.read_file(head.fetch(path, folder / head.commit), MAX_BUNDLE))
+                    too_large = file.bytes > MAX_BUNDLE
+                    yield Piece(name, path, b"", _UNUSABLE) if too_large else _read(name, path, head.fetch(path, folder / head.commit))
 
 
 def send(folder: Path, place: HubDestination) -> str | None:
@@ -144,17 +174,24 @@ def send(folder: Path, place: HubDestination) -> str | None:
     """
     standing = standing_of(place.repository)
     check_private(place.repository, standing)
-    contents = Contents({piece.path: folder / piece.path for piece in _found(folder)} if folder.is_dir() else {})
+    contents = Contents({piece.path: folder / piece.path for piece in _laid(folder)} if folder.is_dir() else {})
     if not contents.files:
         raise UsageError("there is no report, opinion or log here", where=str(folder), expected="the candidate that was audited")
     heads = [standing.head, *(HubDataset(place.name, commit) for commit in place.repository.refs().requests.values())]
-    for head in heads:
-        there = listed(head)
-        if not change(contents, {path: there[path] for path in there if path in contents.files}):
-            return None
-    there = listed(standing.head)
-    made = change(contents, {path: there[path] for path in there if path in contents.files})
+    if not all(_missing(contents, head) for head in heads):
+        return None
+    made = _missing(contents, standing.head)
+    check_private(place.repository, unmoved(place.repository, standing.head))
     return place.repository.commit(standing.head, made, "Report, opinion and cosignature", request=True)
+
+
+def _missing(contents: Contents, head: HubDataset) -> Change:
+    """Return which files a commit has not, or has otherwise; of one that lists what is no path, nothing is believed."""
+    try:
+        there = listed(head)
+    except VerificationError:
+        there = {}
+    return change(contents, {path: there[path] for path in there if path in contents.files})
 
 
 def _is_wanted(path: str) -> bool:
@@ -207,7 +244,7 @@ def _check_history(piece: Piece, signed: SignedCheckpoint, entries: Sequence[byt
 def _bundles(folder: Path, pieces: Sequence[Piece], ours: tuple[Sequence[bytes], Trust], added: Added) -> None:
     """Write the reports and opinions that would apply to the log, after those that lie in the folder already."""
     entries, trust = ours
-    here = [piece.data for piece in _found(folder) if piece.path != _CHECKPOINT]
+    here = [piece.data for piece in _laid(folder) if piece.path != _CHECKPOINT]
     new: dict[bytes, Piece] = {}
     for piece in pieces:
         if piece.data not in here and piece.data not in entries:
@@ -217,7 +254,7 @@ def _bundles(folder: Path, pieces: Sequence[Piece], ours: tuple[Sequence[bytes],
     voids = {order[void.index - len(entries)]: void.code for void in state.voids if void.index >= len(entries)}
     candidate = state.candidates.get(manifest_of(folder).digest)
     due = _paths(candidate)
-    added.refused += [Refused(piece, voids.get(raw, "opinion-void")) for raw, piece in new.items() if raw not in due]
+    added.refused += [Refused(piece, voids.get(raw, _UNUSABLE)) for raw, piece in new.items() if raw not in due]
     for raw in sorted(new.keys() & due.keys(), key=lambda raw: due[raw]):  # opinions first: a report never lies there alone
         store.make_folder((folder / due[raw]).parent)
         store.write_file(folder / due[raw], raw)

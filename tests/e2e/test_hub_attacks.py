@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hub_project import CANDIDATES, Desk, at_the_hub, audit, repository
+from hub_project import CANDIDATES, ORGANISATIONS, Desk, at_the_hub, audit, repository
 from hub_writing import ATTRIBUTES, commit
 from project import Project, in_process
 
@@ -41,6 +41,13 @@ def proposing(unaudited: Project, tmp_path: Path) -> Iterator[Desk]:
 def propose(desk: Desk, code: int = 0) -> Any:
     """Propose the candidate on the Hub."""
     return desk.ask("propose", desk.candidate, "--to", f"hub:{CANDIDATES}", "--plan", desk.project.plan, code=code)
+
+
+def send(desk: Desk, number: int, copy: Path) -> None:
+    """Let an auditor audit a copy of the candidate, and send back what it signed."""
+    shutil.copytree(desk.candidate, copy)
+    audit(desk.project, number, candidate=copy)
+    desk.ask("opinion", "send", copy, "--to", f"hub:{CANDIDATES}")
 
 
 @pytest.mark.parametrize(
@@ -200,6 +207,35 @@ def test_two_names_of_one_file_are_no_two_tiers(proposing: Desk) -> None:
     os.link(evidence / "rows.age", evidence / "matches.age")
     assert propose(proposing, code=1)["error"]["code"] == "evidence"
     assert not proposing.repository.exists
+
+
+def test_a_request_that_cannot_be_used_keeps_no_opinion_back(proposing: Desk, tmp_path: Path) -> None:
+    """A name that leaves the folder, files that are too large and far too many of them: named, and everybody else's are taken."""
+    propose(proposing)
+    hub = proposing.repository
+    files = hub.files("main")
+    many = {f"opinions/{number}.sigstore.json": b"{}" for number in range(1001)}
+    for number, bad in enumerate(({"opinions/../../x.sigstore.json": b"{}"}, {"opinions/a.sigstore.json": b"{" * 70_000}, many), 1):
+        hub.requests_open[f"refs/pr/{number}"] = commit(hub, files | bad, f"refs/pr/{number}")
+    send(proposing, 1, tmp_path / "copy")
+    words = ("opinion", "add", proposing.candidate, f"hub:{CANDIDATES}", "--plan", proposing.project.plan)
+    added = proposing.ask(*words, code=1)
+    assert (added["opinions"], len(added["refused"])) == ({ORGANISATIONS[0]: "PASSED"}, 3)
+    assert {refused["code"] for refused in added["refused"]} == {"folder-name", "opinion-void"}
+    assert not (tmp_path / "x.sigstore.json").exists()
+
+
+def test_a_file_that_is_too_large_in_a_shared_folder_keeps_no_opinion_back(proposing: Desk, tmp_path: Path) -> None:
+    """It is named, and the auditor's beside it is taken."""
+    copy = tmp_path / "copy"
+    shutil.copytree(proposing.candidate, copy)
+    audit(proposing.project, 1, candidate=copy)
+    (copy / "opinions" / "a.sigstore.json").write_bytes(b"{" * 70_000)
+    words = ("opinion", "add", proposing.candidate, copy, "--plan", proposing.project.plan)
+    added = proposing.ask(*words, code=1)
+    assert (added["opinions"], [refused["code"] for refused in added["refused"]]) == ({ORGANISATIONS[0]: "PASSED"}, ["opinion-void"])
+    sent = proposing.ask("opinion", "send", copy, "--to", f"hub:{CANDIDATES}", code=1)
+    assert sent["error"]["code"] != "opinion-void"
 
 
 def test_one_candidates_opinion_does_not_count_for_another(proposing: Desk, unaudited: Project, tmp_path: Path) -> None:
