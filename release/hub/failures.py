@@ -106,6 +106,7 @@ def _status(error: BaseException) -> int | None:
 def _first_line(error: BaseException) -> str:
     from huggingface_hub import get_token
 
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text, token = _SIGNED.sub("?...", (lines or [type(error).__name__])[0]), get_token()
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    told = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]  # after a heading, what it is the heading of
+    text, token = _SIGNED.sub("?...", told), get_token()
     return (text if token is None else text.replace(token, "(the token)"))[:_LONGEST]

@@ -133,6 +133,15 @@ def test_a_card_that_asks_otherwise_than_the_plan_is_not_published(desk: Desk) -
     assert "build again" in found["next"]
 
 
+@pytest.mark.parametrize("status", [400, 404, 418])
+def test_a_signed_address_is_never_shown(desk: Desk, status: int) -> None:
+    """Where uploads go, the query of the address is the key to it: no message quotes it, and the reason is still told."""
+    desk.repository.faults["store"] = [status]
+    found = desk.error()["found"]
+    assert "signature" not in found.lower()
+    assert ("not now" if status == 400 else str(status)) in found
+
+
 def later(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
     """Let auditors sign later than now."""
 
