@@ -18,6 +18,7 @@ from audit_logs.errors import Failure
 from audit_logs.manifest import Field, Manifest
 from release.build.card import card
 from release.build.facts import Facts
+from release.build.frontmatter import gate_lines, gate_of
 from release.cardplan import CardSpec
 from release.markup import code, words, yaml_text
 from release.plan import HubSpec
@@ -331,3 +332,5 @@ def test_any_gate_is_read_back_and_passes_the_verifier(facts: Facts, prompt: str
     assert not _refused(asked)
     header, _ = _split(card(asked))
     assert (header["extra_gated_prompt"], header.get("extra_gated_fields", {})) == (prompt, fields)
+    assert gate_of(card(asked).decode()) == gate_lines(asked.hub)
+    assert gate_of(card(facts).decode()) == gate_lines(facts.hub)
