@@ -29,6 +29,7 @@ PARENTS = ("public", "private")
 GATES = ("no", "auto", "manual")
 PROMPT_FIELDS = ("text", "checkbox", "country", "date_picker")
 MOST_PROMPT_FIELDS = 20
+_LONGEST_FIELD = 100  # YAML takes no key above 1,024 characters, and writes some as ten
 DECLARED_TYPES = ("md5", "photodna", "sha1", "sha256")
 LARGEST_PLAN = 1 << 20
 MOST_REMOVED = Range(0, (1 << 53) - 1)
@@ -316,8 +317,9 @@ def _plan(root: Section, path: Path, kinds: Mapping[str, StepKind]) -> Plan:
 def _hub(section: Section) -> HubSpec:
     words = section.section("prompt_fields")
     fields = {name: words.choice(name, PROMPT_FIELDS, PROMPT_FIELDS[0]) for name in words.table}
-    if len(fields) > MOST_PROMPT_FIELDS or not all(re.fullmatch(ANY_TEXT.regex, name) for name in fields):
-        section.fault("prompt_fields", f"at most {MOST_PROMPT_FIELDS} fields with names in one line", "others")
+    if len(fields) > MOST_PROMPT_FIELDS or not all(re.fullmatch(ANY_TEXT.regex, name) and len(name) <= _LONGEST_FIELD for name in fields):
+        wanted = f"at most {MOST_PROMPT_FIELDS} fields with names in one line of at most {_LONGEST_FIELD} characters"
+        section.fault("prompt_fields", wanted, "others")
     spec = HubSpec(section.choice("gated", GATES, GATES[0]), section.optional_text("prompt"), fields)
     for key in ("prompt", "prompt_fields"):
         if spec.gated == GATES[0] and section.has(key):

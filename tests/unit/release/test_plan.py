@@ -236,6 +236,7 @@ def test_what_readers_are_asked_on_the_hub_is_no_part_of_the_digest(tmp_path: Pa
         ('prompt = "Say who you are."', "hub.prompt"),
         ('prompt_fields = { who = "text" }', "hub.prompt_fields"),
         ('gated = "auto"\nprompt_fields = { who = "colour" }', "hub.prompt_fields.who"),
+        (f'gated = "auto"\nprompt_fields = {{ "{"x" * 101}" = "text" }}', "hub.prompt_fields"),
         ('gated = "auto"\nprompt_fields = "who"', "hub.prompt_fields"),
         ('gated = "auto"\nprompt_fields = { "" = "text" }', "hub.prompt_fields"),
         ('gated = "auto"\nfields = 1', "hub.fields"),

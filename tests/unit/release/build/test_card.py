@@ -325,7 +325,7 @@ def test_the_card_says_nothing_that_is_known_only_after_the_audit(facts: Facts) 
     assert "This card was written before any of them spoke." in body
 
 
-@given(prompt=st.text(), fields=st.dictionaries(st.text(), st.text(), max_size=3))
+@given(prompt=st.text(), fields=st.dictionaries(st.text(max_size=100), st.text(), max_size=3))
 def test_any_gate_is_read_back_and_passes_the_verifier(facts: Facts, prompt: str, fields: dict[str, str]) -> None:
     """Whatever a plan asks, the head stays of the form that both verifiers check, and gives the text back."""
     asked = replace(facts, hub=HubSpec("auto", prompt, fields))
