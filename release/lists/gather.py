@@ -14,13 +14,13 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from release.lists.entries import Entries, convert
+from release.lists.columns import Column, distinct, only
+from release.lists.entries import WIDTHS, Entries, convert
 from release.lists.origins import KEY, UNNAMED, Origins, Pairs
 from release.lists.reading import Aside, Batch, Continued, Dated, Refused, Statements, Values
 from release.lists.records import OTHER
 from release.lists.report import MOST_LINES, Rejection
 from release.lists.stored import StoredList
-from release.match.order import first_of_kind, order_of
 
 _NOBODY = -1
 _MOST_NAMES = 200  # of classes, over all files; their places fit a byte
@@ -60,29 +60,29 @@ class Resolved:
 class _Said:
     """All statements so far, in columns; classes by their place in `names`."""
 
-    keys: list[bytes] = field(default_factory=list)
-    times: list[NDArray[np.int64]] = field(default_factory=list)
-    deleted: list[NDArray[np.bool_]] = field(default_factory=list)
-    classes: list[NDArray[np.uint8]] = field(default_factory=list)
+    keys: Column[np.uint8] = field(default_factory=lambda: Column(np.uint8, KEY))
+    times: Column[np.int64] = field(default_factory=lambda: Column(np.int64))
+    deleted: Column[np.bool_] = field(default_factory=lambda: Column(np.bool_))
+    classes: Column[np.uint8] = field(default_factory=lambda: Column(np.uint8))
     names: dict[str, int] = field(default_factory=lambda: {"": 0})
     count: int = 0
 
     def add(self, batch: Statements) -> None:
         """Take up statements."""
         codes = [self._code(group) for group in batch.classes]
-        self.keys.append(b"".join(key or UNNAMED for key in batch.keys))
-        self.times.append(np.array(batch.times, np.int64))
-        self.deleted.append(np.array(batch.deleted, np.bool_))
-        self.classes.append(np.array(codes, np.uint8))
+        self.keys.add(np.frombuffer(b"".join(key or UNNAMED for key in batch.keys), np.uint8))
+        self.times.add(np.array(batch.times, np.int64))
+        self.deleted.add(np.array(batch.deleted, np.bool_))
+        self.classes.add(np.array(codes, np.uint8))
         self.count += len(codes)
 
     def seed(self, origins: Origins) -> None:
         """Take up the statements of a list that is there."""
         codes = np.array([self._code(group) for group in origins.names], np.uint8)
-        self.keys.append(np.ascontiguousarray(origins.keys).tobytes())
-        self.times.append(np.array(origins.times))
-        self.deleted.append(np.array(origins.deleted))
-        self.classes.append(codes[origins.classes])
+        self.keys.add(origins.keys)
+        self.times.add(origins.times)
+        self.deleted.add(origins.deleted)
+        self.classes.add(codes[origins.classes])
         self.count += len(origins.keys)
 
     def _code(self, group: str) -> int:
@@ -95,8 +95,8 @@ class _Said:
 class Gathered:
     """What files have given so far."""
 
-    parts: dict[str, list[Entries]] = field(default_factory=dict)
-    owners: dict[str, list[NDArray[np.int32]]] = field(default_factory=dict)
+    entries: dict[str, Column[np.uint8]] = field(default_factory=dict)
+    owners: dict[str, Column[np.int32]] = field(default_factory=dict)
     rejected: list[Rejection] = field(default_factory=list)
     rejected_count: int = 0
     aside: Counter[str] = field(default_factory=Counter)
@@ -153,8 +153,10 @@ class Gathered:
         return len(batch.values)
 
     def _keep(self, kind: str, entries: Entries, owners: NDArray[np.int32]) -> None:
-        self.parts.setdefault(kind, []).append(entries)
-        self.owners.setdefault(kind, []).append(owners)
+        if kind not in self.entries:
+            self.entries[kind], self.owners[kind] = Column(np.uint8, WIDTHS[kind]), Column(np.int32)
+        self.entries[kind].add(entries)
+        self.owners[kind].add(owners)
 
     def _reject(self, lines: Sequence[tuple[int, str]]) -> None:
         self.rejected_count += len(lines)
@@ -180,19 +182,16 @@ class Gathered:
 
     def _take(self) -> Iterator[tuple[str, Entries, NDArray[np.int32]]]:
         """Yield the types with their entries and owners, and keep none of it."""
-        for kind in sorted(self.parts):
-            yield kind, _joined(self.parts.pop(kind)), np.concatenate(self.owners.pop(kind))
+        for kind in sorted(self.entries):
+            yield kind, self.entries.pop(kind).take(), self.owners.pop(kind).take()
 
 
 class _Settling:
     """Which statements count, and what is left of the entries then."""
 
     def __init__(self, said: _Said, only: Collection[str]) -> None:
-        unnamed = np.zeros((1, KEY), np.uint8)  # a last statement without name or class owns what nobody owns
-        self.keys = np.concatenate([np.frombuffer(b"".join(said.keys), np.uint8).reshape(-1, KEY), unnamed])
-        self.times = np.concatenate([*said.times, np.zeros(1, np.int64)])
-        self.deleted = np.concatenate([*said.deleted, np.zeros(1, np.bool_)])
-        codes = np.concatenate([*said.classes, np.zeros(1, np.uint8)])
+        said.add(Statements([b""], [0], [False], [""]))  # a last one without name or class owns what nobody owns
+        self.keys, self.times, self.deleted, codes = said.keys.take(), said.times.take(), said.deleted.take(), said.classes.take()
         self.names = tuple(sorted(said.names))
         place = np.array([self.names.index(name) for name in said.names], np.uint8)
         self.classes = place[codes]
@@ -223,7 +222,7 @@ class _Settling:
         entries, pairs, duplicates = {}, {}, 0
         for kind, raw, owners in parts:
             kept = self.alive[owners]  # nobody is -1, the last statement
-            found, places = distinct(raw if kept.all() else raw[kept])
+            found, places = distinct(raw if kept.all() else only(raw, kept))
             if not len(found):
                 continue
             duplicates += len(places) - len(found)
@@ -236,28 +235,6 @@ class _Settling:
         return Resolved(entries, left, duplicates, self.tombstones, int((~self.newest).sum()))
 
 
-def distinct(raw: Entries) -> tuple[Entries, NDArray[np.int64]]:
-    """Return entries (n, w) distinct and in the order of their bytes, and the place of each of `raw` among them."""
-    if not len(raw):
-        return raw, np.zeros(0, np.int64)
-    order = order_of(raw)
-    first = first_of_kind(raw, order)
-    places = np.empty(len(raw), np.int64)
-    places[order] = np.cumsum(first) - 1
-    return raw[order[first]], places
-
-
 def rows(entries: Entries) -> NDArray[np.void]:
     """Return entries (n, w) as n values that are ordered as their bytes are; nothing is copied that lies in one piece."""
     return np.ascontiguousarray(entries).view(f"V{entries.shape[1]}")[:, 0]
-
-
-def _joined(parts: list[Entries]) -> Entries:
-    """Return parts in one piece, and give up each as soon as it is copied: together they may be most of the memory that there is."""
-    whole = np.empty((sum(map(len, parts)), parts[0].shape[1]), np.uint8)
-    end = len(whole)
-    while parts:
-        part = parts.pop()
-        whole[end - len(part) : end] = part
-        end -= len(part)
-    return whole
