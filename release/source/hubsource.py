@@ -16,7 +16,8 @@ from release import store
 from release.errors import SourceError
 from release.hub import HubDataset, HubFile, resolve
 from release.source.base import Request, check_path, in_reading_order
-from release.source.parquet import Described, Origin, ParquetSource, PinnedFile, assemble, describe, hidden
+from release.source.parquet import Origin, ParquetSource, assemble
+from release.source.parquetfiles import Described, PinnedFile, describe, hidden
 
 
 @dataclass(frozen=True, slots=True)

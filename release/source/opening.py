@@ -12,7 +12,7 @@ from release.plan import LINKS, Plan
 from release.source import imagefolder, parquet
 from release.source.base import Request, Source
 from release.source.files import IMAGES, has_ending
-from release.source.parquet import hidden
+from release.source.parquetfiles import hidden
 
 FORMATS = ("parquet", "imagefolder", LINKS)
 

@@ -6,20 +6,14 @@ size of single values and pages and never on that of a row group or file.
 
 from __future__ import annotations
 
-import glob
-import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
-from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from audit_logs.errors import Problem
 from audit_logs.manifest import SourceFile, SourcePin
 from release import store, table
 from release.errors import SourceError
@@ -38,25 +32,24 @@ from release.source.base import (
 )
 from release.source.columns import check_columns
 from release.source.files import NotRead, read_inside
-from release.values import cast, normalise
+from release.source.parquetfiles import (
+    Described,
+    Files,
+    LocalFiles,
+    PinnedFile,
+    describe,
+    explained,
+    find,
+    group_rows_of,
+    open_parquet,
+    pin_file,
+)
+from release.values import cast
 
-BUFFER = 1 << 20
 PLANTED, PLANTED_IMAGE = "planted.parquet", "planted.png"
 _MOST_ROWS_AT_ONCE = 128
 _MOST_SMALL_ROWS, _SMALL_PARTS = 8192, 4  # of a source without images, whose rows differ less
 _PARTS_OF_A_BATCH = 16  # rows of a file differ in size: a batch is put together from so many reads of average rows
-
-
-@dataclass(frozen=True, slots=True)
-class PinnedFile:
-    """A Parquet file as it was when the source was opened; `stamp` is its modification time, or 0 where a commit fixes it."""
-
-    path: str
-    bytes: int
-    sha256: str
-    stamp: int
-    split: str
-    group_rows: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,69 +60,6 @@ class Span:
     start: int
     end: int
     first: int
-
-
-class Files(Protocol):
-    """Where Parquet files lie; it can be pickled."""
-
-    def local(self, file: PinnedFile) -> Path:
-        """Return the path of a file that is still what it was when it was pinned.
-
-        Raises:
-            SourceError: it is not, or cannot be read.
-        """
-
-    @property
-    def root(self) -> Path | None:
-        """The folder in which rows may name files, or None where there is none."""
-
-    @property
-    def place(self) -> str:
-        """Where they lie, for an error."""
-
-
-@dataclass(frozen=True, slots=True)
-class LocalFiles:
-    """Parquet files of this machine.
-
-    Attributes:
-        folder: where their paths begin.
-        root: the folder in which rows may name files: the same for a source that is a folder. One file, or a glob, has no folder
-            of its own: what lies beside it is none of the source's, and may be a key.
-    """
-
-    folder: Path
-    root: Path | None
-
-    @property
-    def place(self) -> str:
-        """Return the folder."""
-        return str(self.folder)
-
-    def local(self, file: PinnedFile) -> Path:
-        """Return the path of a file after a look at its size and modification time.
-
-        Raises:
-            SourceError: the file changed since it was pinned.
-        """
-        path = self.folder / file.path
-        if _stamp(path) != (file.bytes, file.stamp):
-            raise SourceError(
-                "a source file changed while the build was running",
-                where=str(path),
-                expected=f"{file.bytes} bytes, as when it was hashed",
-                next_step="let nobody write to the source, and run again",
-            )
-        return path
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """What a Parquet file's footer says: row groups, normalised schema, and how `datasets` is to read it."""
-
-    group_rows: tuple[int, ...]
-    schema: pa.Schema
-    features: dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +150,7 @@ class ParquetSource:
         by_name = self._named(row, folder) if self.where.root is not None else None
         table.write_private(folder / PLANTED, row if by_name is None else pa.concat_batches([row, by_name]))
         where = LocalFiles(folder, None if self.where.root is None else folder)
-        pinned, described = _pin(where, PLANTED, DEFAULT_SPLIT)
+        pinned, described = pin_file(where, PLANTED, DEFAULT_SPLIT)
         _check_same(PLANTED, self.schema, PLANTED, described.schema)
         unit = Unit(0, DEFAULT_SPLIT, sum(pinned.group_rows), (Span(0, 0, len(pinned.group_rows), 0),))
         return replace(self, where=where, pinned=(pinned,), units=(unit,))
@@ -237,8 +167,8 @@ class ParquetSource:
     def _rows(self, span: Span, batch_bytes: int) -> Iterator[pa.RecordBatch]:
         pinned = self.pinned[span.file]
         path = self.where.local(pinned)
-        with _explained(pinned.path), open_parquet(path) as file:
-            if _group_rows(file.metadata) != pinned.group_rows:
+        with explained(pinned.path), open_parquet(path) as file:
+            if group_rows_of(file.metadata) != pinned.group_rows:
                 raise SourceError("a Parquet file has other row groups than when it was pinned", where="footer")
             groups = range(span.start, span.end)
             most, parts = (_MOST_SMALL_ROWS, _SMALL_PARTS) if self.image is None else (_MOST_ROWS_AT_ONCE, _PARTS_OF_A_BATCH)
@@ -313,11 +243,11 @@ def open_local(path: Path, request: Request) -> ParquetSource:
     Raises:
         SourceError: there is none, one cannot be read, schemas differ, a column of the plan is missing, or there are no rows.
     """
-    folder, names = _find(path)
+    folder, names = find(path)
     for name in names:
         check_path(name, str(folder))
     where = LocalFiles(folder, folder if path.is_dir() else None)
-    files = [_pin(where, name, split) for name, split in in_reading_order(names, request, str(path))]
+    files = [pin_file(where, name, split) for name, split in in_reading_order(names, request, str(path))]
     return assemble(Origin("parquet"), where, files, request)
 
 
@@ -327,7 +257,7 @@ def look(path: Path, request: Request) -> pa.Schema:
     Raises:
         SourceError: there is none, it cannot be read, or a column of the plan is missing.
     """
-    folder, names = _find(path)
+    folder, names = find(path)
     first, _ = in_reading_order(names, request, str(path))[0]
     described = describe(folder / first, first)
     check_columns(described.schema, described.features, request.columns, str(path))
@@ -391,117 +321,7 @@ def _spans(unit: Unit) -> tuple[Span, ...]:
     return unit.spec
 
 
-def _find(path: Path) -> tuple[Path, list[str]]:
-    """Return the source's folder and the paths of its Parquet files relative to it."""
-    if path.is_file():
-        return path.parent, [path.name]
-    root, found = _below(path)
-    names = [file.relative_to(root).as_posix() for file in found if file.is_file()]
-    names = [name for name in names if not hidden(name)]
-    if not names:
-        raise SourceError("the source has no Parquet files", where=str(path), expected="*.parquet", next_step="check the path in the plan")
-    for name in names:
-        if not Path(os.path.realpath(root / name)).is_relative_to(os.path.realpath(root)):
-            raise SourceError("a source file is a link that leads out of the source", where=name, next_step="copy the file into the folder")
-    return root, names
-
-
-def _below(path: Path) -> tuple[Path, list[Path]]:
-    """Return the folder and the files that a folder or a glob means."""
-    if path.is_dir():
-        return path, sorted(path.rglob("*.parquet"))
-    if glob.has_magic(str(path)):
-        root = next(parent for parent in path.parents if not glob.has_magic(str(parent)))
-        return root, sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207  (the pattern is a whole path)
-    raise SourceError("the source is not there", where=str(path), expected="a file, a folder or a glob", next_step="check the plan")
-
-
-def hidden(path: str) -> bool:
-    """Tell whether a relative path has a part that begins with a dot."""
-    return any(part.startswith(".") for part in path.split("/"))
-
-
-def _pin(where: LocalFiles, name: str, split: str) -> tuple[PinnedFile, Described]:
-    path = where.folder / name
-    before = _stamp(path)
-    described = describe(path, name)
-    try:
-        sha256 = store.file_sha256(path)
-    except Problem as error:
-        raise SourceError("a source file cannot be read", where=str(path), found=error.what) from error
-    pinned = PinnedFile(name, before[0], sha256, before[1], split, described.group_rows)
-    where.local(pinned)
-    return pinned, described
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise SourceError("a source file cannot be read", where=str(path), found=error.strerror or "") from error
-    return status.st_size, status.st_mtime_ns
-
-
-def describe(file: Path | pa.NativeFile, name: str) -> Described:
-    """Return what a Parquet file's footer says; nothing else of the file is read.
-
-    Raises:
-        SourceError: it is not a Parquet file, or has columns that a release cannot carry.
-    """
-    with _explained(name), open_parquet(file) as parquet:
-        schema = parquet.schema_arrow
-        return Described(_group_rows(parquet.metadata), normalise(schema), _features(schema))
-
-
-def _features(schema: pa.Schema) -> dict[str, object]:
-    """Return what `datasets` left in a file's metadata and Arrow's types do not tell: images, and the names of labels.
-
-    Nothing else is passed on: a feature that a reader does not know would keep it from loading the release.
-    """
-    try:
-        features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return {}
-    found = {name: _feature(features.get(name)) for name in schema.names} if isinstance(features, dict) else {}
-    return {name: feature for name, feature in found.items() if feature is not None}
-
-
-def _feature(value: object) -> dict[str, object] | None:
-    match value:
-        case {"_type": "Image"}:
-            return {"_type": "Image"}
-        case {"_type": "ClassLabel", "names": [*names]} if all(isinstance(name, str) for name in names) and len(set(names)) == len(names):
-            return {"_type": "ClassLabel", "names": names}
-    return None
-
-
-def open_parquet(file: Path | pa.NativeFile) -> pq.ParquetFile:
-    """Open a Parquet file to be read through a small buffer; extension types show as what they are stored as."""
-    return pq.ParquetFile(file, pre_buffer=False, buffer_size=BUFFER, arrow_extensions_enabled=False)
-
-
-def _group_rows(metadata: pq.FileMetaData) -> tuple[int, ...]:
-    return tuple(metadata.row_group(index).num_rows for index in range(metadata.num_row_groups))
-
-
 def _average_rows(metadata: pq.FileMetaData, groups: range, part_bytes: int) -> int:
     size: int = sum(max(0, metadata.row_group(index).total_byte_size) for index in groups)
     rows: int = sum(metadata.row_group(index).num_rows for index in groups)
     return max(1, rows * part_bytes // max(1, size))
-
-
-@contextmanager
-def _explained(name: str) -> Iterator[None]:
-    """Name the file in what went wrong with it, and turn what the Parquet library says into one sentence."""
-    try:
-        yield
-    except SourceError as error:
-        place = f"{name}, {error.where}" if error.where else name
-        raise SourceError(error.what, where=place, expected=error.expected, found=error.found, next_step=error.next_step) from error
-    except (pa.ArrowException, OSError) as error:
-        raise SourceError(
-            "a source file cannot be read as Parquet",
-            where=name,
-            found=str(error).splitlines()[0][:200] if str(error) else type(error).__name__,
-            next_step="fetch or write the file again",
-        ) from error
