@@ -10,7 +10,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet install --constra
 # What decides whether an environment is still the right one; a second run that finds nothing changed installs nothing.
 PINS = pyproject.toml constraints.txt
 
-.PHONY: demo test check coverage bench docs vectors tamper fuzz kernel-agreement foreign clients bench-links bench-proof bench-newbytes bench-get recall clean
+.PHONY: demo test check coverage bench docs vectors tamper fuzz kernel-agreement foreign clients bench-links bench-proof bench-newbytes bench-get bench-imports recall clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.run
@@ -44,6 +44,9 @@ bench-newbytes: $(VENV)/.run
 
 bench-get: $(VENV)/.run
 	PYTHONPATH=tests $(BIN)/python -m bench.get
+
+bench-imports: $(VENV)/.run
+	PYTHONPATH=tests $(BIN)/python -m bench.imports --readme
 
 recall: $(VENV)/.run
 	$(BIN)/python -m bench.recall --write
