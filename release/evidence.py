@@ -102,20 +102,20 @@ def _chunks(head: bytes, tables: Sequence[Path]) -> Iterator[bytes]:
 
 
 class Padded(io.RawIOBase):
-    """Chunks, and the padding of their length, as one readable stream."""
+    """Chunks, and the padding of their length, to `least` bytes at least, as one readable stream."""
 
-    def __init__(self, chunks: Iterable[bytes]) -> None:
+    def __init__(self, chunks: Iterable[bytes], least: int = 0) -> None:
         super().__init__()
-        self._chunks = self._generate(chunks)
+        self._chunks = self._generate(chunks, least)
         self._rest = memoryview(b"")
 
     @staticmethod
-    def _generate(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    def _generate(chunks: Iterable[bytes], least: int) -> Iterator[bytes]:
         length = 0
         for chunk in chunks:
             length += len(chunk)
             yield chunk
-        padding = padded_length(length) - length
+        padding = max(padded_length(length), least) - length
         while padding > 0:
             yield bytes(min(padding, CHUNK))
             padding -= CHUNK

@@ -26,7 +26,7 @@ from audit_logs.errors import FormatError
 from audit_logs.fields import BASE, Sha256, Text, instant
 from release import store, table, trustfile
 from release.errors import ExchangeError
-from release.exchange.files import Answer, digest_of_answer, read_answer, read_request
+from release.exchange.files import HEADER_LIMIT, ID, Answer, digest_of_answer, read_answer, read_request
 from release.exchange.sealing import open_sealed
 from release.exchange.statements import ScreeningAnswer, ScreeningRequest, Signed, read_signed
 from release.trustfile import Card
@@ -110,7 +110,8 @@ class Exchange:
             ExchangeError: it is another one, or to another request (`exchange-answer`).
         """
         opened = io.BytesIO()
-        open_sealed(self.folder / SEALED_ANSWER, _identity(Secret.read(self.folder)), opened)
+        most = HEADER_LIMIT + ID * self.request.said.source.rows
+        open_sealed(self.folder / SEALED_ANSWER, _identity(Secret.read(self.folder)), opened, most=most)
         return checked_answer(opened, self.request, self.answer)
 
     def asked(self) -> Asked:

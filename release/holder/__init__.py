@@ -16,7 +16,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +46,7 @@ from release.exchange import (
     sign,
 )
 from release.exchange.folder import ANSWER, REQUEST, REQUESTER, SEALED_ANSWER, SEALED_REQUEST, wrong_request
+from release.exchange.sealing import LEAST_ANSWER
 from release.exchange.types import is_perceptual
 from release.holder import clusters, served
 from release.holder.admitted import Requester, requester_of
@@ -55,7 +56,6 @@ from release.tool import this_tool
 
 __all__ = ["Answered", "Request", "answer"]
 
-SLACK = timedelta(minutes=5)  # between two clocks
 PEM_LIMIT = 4096
 Tick = Callable[[int], object]
 
@@ -170,13 +170,13 @@ def _asked(request: Request, signer: Signer, now: datetime) -> tuple[Signed[Scre
         raise wrong_request(f"a request to this holder, {signer.keyid}", f"one to {asked.said.holder}")
     recipient(asked.said.recipient, REQUEST)
     made, until = instant(asked.said.made_on), instant(asked.said.expires_on)
-    if not made - SLACK <= now <= until:
+    if not made <= now <= until:  # no slack: an answer from before the request is one that the institution has to refuse
         raise ExchangeError(
             "the request has expired, or is from the future",
             where=REQUEST,
             expected=f"a time from {asked.said.made_on} to {asked.said.expires_on}",
             found=fields.time_text(now),
-            next_step="let the institution make a new one",
+            next_step="check both clocks, and wait" if now < made else "let the institution make a new one",
             code="exchange-expired",
         )
     return asked, requester
@@ -203,5 +203,5 @@ def _first_views(opened: Path, types: tuple[str, ...]) -> Iterator[clusters.Code
 
 def _write(out: Path, returned: Answer, to: str, signed: Signed[ScreeningAnswer]) -> None:
     with store.new_folder(out) as given:
-        seal(given / SEALED_ANSWER, [returned.encode()], to)
+        seal(given / SEALED_ANSWER, [returned.encode()], to, least=LEAST_ANSWER)
         store.write_file(given / ANSWER, signed.envelope.raw)

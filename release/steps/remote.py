@@ -285,7 +285,7 @@ def check_fresh(exchange: Exchange, now: datetime) -> None:
             where=ANSWER,
             expected=f"a time from {said} to {until}",
             found=f"{now:%Y-%m-%dT%H:%M:%SZ}",
-            next_step="make a new request and have it answered",
+            next_step="check both clocks, and wait" if now < instant(said) else "make a new request and have it answered",
             code="exchange-expired",
         )
 
