@@ -121,6 +121,7 @@ class Reading:
         header: what it says of itself.
         leaves: leaf hashes of the records so far.
         digest: of the request (hex), "" before the end.
+        pictures: views of the records so far; a record without any, or with one, counts as one.
     """
 
     file: BinaryIO
@@ -129,6 +130,7 @@ class Reading:
     hashed: hashlib._Hash
     leaves: list[bytes] = field(default_factory=list)
     digest: str = ""
+    pictures: int = 0
 
     @property
     def root(self) -> str:
@@ -146,7 +148,7 @@ class Reading:
             row_id = self._take(ID)
             if row_id <= before:
                 raise refused(self.where, "records in the order of their ids, each id once", "another order")
-            before, cells, parts = row_id, [], [row_id]
+            before, cells, parts, views = row_id, [], [row_id], 1
             for kind in self.header.types:
                 count = self._take(2)
                 number = int.from_bytes(count, "big")
@@ -154,6 +156,8 @@ class Reading:
                     raise refused(self.where, f"one value of {kind} at most in a record", f"{number}")
                 cells.append(self._take(number * WIDTHS[kind]))
                 parts += [count, cells[-1]]
+                views = max(views, number)
+            self.pictures += views
             self.leaves.append(merkle.leaf_hash(b"".join(parts)))
             yield Record(row_id, tuple(cells))
         check_zeros(self.file, self.where)

@@ -209,8 +209,8 @@ def checked_answer(file: BinaryIO, request: Signed[ScreeningRequest], answer: Si
     return found
 
 
-def check_request(file: BinaryIO, request: Signed[ScreeningRequest]) -> list[bytes]:
-    """Read an opened request as a whole, check that it is the one that was signed, and return its ids.
+def check_request(file: BinaryIO, request: Signed[ScreeningRequest]) -> tuple[list[bytes], int]:
+    """Read an opened request as a whole, check that it is the one that was signed, and return its ids, and how many pictures it asks about.
 
     Raises:
         ExchangeError: it is not in its form (`exchange-form`), or another one (`exchange-request`).
@@ -221,7 +221,7 @@ def check_request(file: BinaryIO, request: Signed[ScreeningRequest]) -> list[byt
     ids = [record.id for record in reading]
     if (reading.digest, reading.root) != (request.subject, request.said.root):
         raise wrong_request("the request that was signed", "another")
-    return ids
+    return ids, reading.pictures
 
 
 def wrong_request(expected: str, found: str) -> ExchangeError:

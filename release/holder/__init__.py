@@ -49,7 +49,7 @@ from release.exchange.folder import ANSWER, REQUEST, REQUESTER, SEALED_ANSWER, S
 from release.exchange.sealing import LEAST_ANSWER
 from release.exchange.types import is_perceptual
 from release.holder import clusters, served
-from release.holder.admitted import Requester, requester_of
+from release.holder.admitted import Requester, requester_of, wrong_distance
 from release.holder.screening import open_lists
 from release.lists import ListStore
 from release.tool import this_tool
@@ -127,8 +127,8 @@ def answer(request: Request, now: datetime, tick: Tick = lambda _: None) -> Answ
         opened = folder / "request"
         _open(request, opened)
         with opened.open("rb") as file:
-            check_request(file, asked)
-        served.charge(request.record, requester, asked, now)
+            _, pictures = check_request(file, asked)
+        served.charge(request.record, requester, asked, (pictures, now))
         found = clusters.check(_first_views(opened, said.types), requester.cluster)
         ids = lists.matched(_records(opened), tick)
     returned = Answer(asked.envelope.digest, said.source.rows, secrets.token_hex(32), ids)
@@ -169,6 +169,8 @@ def _asked(request: Request, signer: Signer, now: datetime) -> tuple[Signed[Scre
     if asked.said.holder != signer.keyid:
         raise wrong_request(f"a request to this holder, {signer.keyid}", f"one to {asked.said.holder}")
     recipient(asked.said.recipient, REQUEST)
+    if asked.said.distance not in (None, requester.distance):  # who may choose it finds out how far a match is
+        raise wrong_distance(requester.distance, asked.said.distance)
     made, until = instant(asked.said.made_on), instant(asked.said.expires_on)
     if not made <= now <= until:  # no slack: an answer from before the request is one that the institution has to refuse
         raise ExchangeError(

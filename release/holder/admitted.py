@@ -9,6 +9,7 @@
     source_rows = 1000000     # of so many rows together
     days = 365                # within so many days
     cluster = 32              # more near-identical pictures than this are not answered
+    distance = 31             # bits of 256 within which pictures match; a request for another distance is not answered
 
 Nobody else is served.
 """
@@ -21,10 +22,11 @@ from pathlib import Path
 
 from release import store
 from release.errors import ExchangeError, Fault, PlanError
+from release.exchange import FARTHEST
 from release.sections import Pattern, Range, Section
 
 LIMIT = 1 << 20
-DAYS, CLUSTER, SOURCE_REQUESTS = 365, 32, 2
+DAYS, CLUSTER, SOURCE_REQUESTS, DISTANCE = 365, 32, 2, 31
 _KEYID = Pattern("SHA256:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]", "a key id SHA256:...")
 _NAME = Pattern("[a-z0-9][a-z0-9.-]{0,62}", "an organisation, normally a domain name")
 _MANY = Range(0, (1 << 53) - 1)
@@ -48,6 +50,7 @@ class Requester:
         all_sources, one_source: what it may ask within `days`, in all and for one source.
         days: the length of that time.
         cluster: how many near-identical pictures may lie around one before the holder does not answer.
+        distance: the one distance in bits at which near matches are answered.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Requester:
     one_source: Budget
     days: int
     cluster: int
+    distance: int
 
 
 def read(path: Path) -> dict[str, Requester]:
@@ -92,6 +96,7 @@ def _requester(section: Section) -> Requester:
         ),
         days=section.integer("days", Range(1, 36_500), DAYS),
         cluster=section.integer("cluster", _MANY, CLUSTER),
+        distance=section.integer("distance", Range(0, FARTHEST), DISTANCE),
     )
     section.close()
     return made
@@ -116,3 +121,14 @@ def requester_of(path: Path, keyid: str) -> Requester:
             code="not-admitted",
         )
     return found
+
+
+def wrong_distance(served: int, asked: int) -> ExchangeError:
+    """Return the error for a request for another distance than the requester is served at."""
+    return ExchangeError(
+        "the request asks for another distance than this requester is served at",
+        expected=f"distance {served}",
+        found=f"{asked}",
+        next_step="let it ask with the distance expected, or write another `distance` for it into the file of the admitted",
+        code="exchange-request",
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,7 @@ from release.lists import ListStore, StoredList
 from release.lists.stored import Index
 
 BATCH = 4096  # records
+BATCH_BYTES = 32 << 20  # of fingerprints: one record may have tens of thousands of views
 Ids = npt.NDArray[np.uint8]
 
 
@@ -71,8 +71,7 @@ class Lists:
     def matched(self, records: Iterable[Record], tick: Callable[[int], object]) -> Ids:
         """Return the ids (m, 32) of the records that any list matches, in the order in which they came."""
         found = [np.zeros((0, 32), np.uint8)]
-        waiting = iter(records)
-        while some := list(islice(waiting, BATCH)):
+        for some in _in_batches(records):
             batch = self._batch(some)
             flags = np.zeros(len(some), np.bool_)
             for one in self.opened:
@@ -86,6 +85,20 @@ class Lists:
     def _batch(self, some: Sequence[Record]) -> pa.RecordBatch:
         columns = zip(*(record.cells for record in some), strict=True)
         return pa.record_batch([pa.array([cell or None for cell in cells], pa.binary()) for cells in columns], names=list(self.types))
+
+
+def _in_batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """Yield records in lists of `BATCH`, or of fewer that have `BATCH_BYTES` together."""
+    some: list[Record] = []
+    size = 0
+    for record in records:
+        some.append(record)
+        size += sum(map(len, record.cells))
+        if len(some) == BATCH or size >= BATCH_BYTES:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def open_lists(store: ListStore, names: Sequence[str], asked: tuple[tuple[str, ...], int | None], today: date) -> Lists:

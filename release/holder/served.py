@@ -13,7 +13,7 @@ from pathlib import Path
 
 from audit_logs import fields
 from audit_logs.documents import Document
-from audit_logs.fields import BASE, Count, KeyId, ReleaseName, Sha256, Time, instant
+from audit_logs.fields import BASE, Count, KeyId, Organisation, ReleaseName, Sha256, Time, instant
 from release import store
 from release.errors import ExchangeError
 from release.exchange import ScreeningRequest, Signed
@@ -22,9 +22,10 @@ from release.holder.admitted import Budget, Requester
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request that was served or refused: by whom, about which line and source, its digest, its rows, when."""
+    """One request that was served or refused: by whom, about which line and source, its digest, its rows (each picture of a row is one), when."""
 
     key: KeyId
+    requester: Organisation
     name: ReleaseName
     source: Sha256
     request: Sha256
@@ -42,15 +43,18 @@ class Served:
 _DOCUMENT = Document(Served, BASE + "served/v0.1", 64 << 20, ExchangeError, "exchange-form")
 
 
-def charge(path: Path, requester: Requester, asked: Signed[ScreeningRequest], now: datetime) -> None:
-    """Write a request down, if it was not asked before and the requester's budgets allow it.
+def charge(path: Path, requester: Requester, asked: Signed[ScreeningRequest], at: tuple[int, datetime]) -> None:
+    """Write a request down, if it was not asked before and the requester's budgets allow it; `at`: its pictures, and when.
+
+    A requester is known by its key and by its name: one that changes its key, or has two, has one budget all the same.
 
     Raises:
         ExchangeError: it was (`answered-before`), or they do not (`over-budget`).
         StoreError: the record cannot be read or written, or others can reach it.
     """
-    said = asked.said
-    new = Request(requester.key, said.name, said.source.root, asked.subject, said.source.rows, fields.time_text(now))
+    said, (pictures, now) = asked.said, at
+    rows = max(said.source.rows, pictures)
+    new = Request(requester.key, requester.name, said.name, said.source.root, asked.subject, rows, fields.time_text(now))
     with store.lock(path.with_name(f"{path.name}.lock")):
         before = _read(path)
         if any(one.request == new.request for one in before.requests):
@@ -62,7 +66,8 @@ def charge(path: Path, requester: Requester, asked: Signed[ScreeningRequest], no
                 code="answered-before",
             )
         since = now - timedelta(days=requester.days)
-        own = [one for one in before.requests if one.key == requester.key and instant(one.on) > since]
+        who = [one for one in before.requests if one.key == requester.key or one.requester == requester.name]
+        own = [one for one in who if instant(one.on) > since]
         _check([*own, new], requester.all_sources, f"{requester.name}, all sources, {requester.days} days")
         same = [one for one in own if one.name == new.name or one.source == new.source]
         _check([*same, new], requester.one_source, f"{requester.name}, {new.name}, {requester.days} days")

@@ -187,7 +187,7 @@ def test_only_the_requester_opens_an_answer(done: Pair) -> None:
 def test_the_holder_keeps_counts_alone(done: Pair) -> None:
     """The record of what was asked has digests, counts and times; nothing of the opened request stays."""
     record = json.loads((done.holder / "admitted.toml.served").read_bytes())["requests"]
-    assert [(sorted(one), one["rows"]) for one in record] == [(["key", "name", "on", "request", "rows", "source"], COUNT)]
+    assert [(sorted(one), one["rows"]) for one in record] == [(["key", "name", "on", "request", "requester", "rows", "source"], COUNT)]
     assert (done.holder / "admitted.toml.served").stat().st_mode & 0o077 == 0
     assert sorted(path.name for path in done.handed.iterdir()) == ["to-holder", "to-institution"]
 

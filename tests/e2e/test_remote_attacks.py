@@ -110,3 +110,14 @@ def test_a_request_from_a_clock_ahead_waits_and_uses_nothing_up(pair: Pair) -> N
     answer(request, made)
     pair.merge("answer")
     assert exchange.open_exchange(pair.private, pair.card["key"]).returned().rows == COUNT
+
+
+def test_somebody_who_asks_at_several_distances_is_not_answered(tmp_path: Path) -> None:
+    """Which of two distances a row matches at tells how near it is; the holder answers at one, and nothing is used up."""
+    pair = make_pair(tmp_path, rows(3), 'fingerprints = ["pdq"]\nconventions = ["full"]\ndistance = 24\n')
+    assert pair.ask().code == 0
+    done = pair.answer(lists=["known-pdq"])
+    assert (done.code, json.loads(done.out)["error"]["code"]) == (1, "exchange-request")
+    assert not (pair.holder / "admitted.toml.served").exists()
+    pair.admit(distance=24)
+    assert pair.answer(lists=["known-pdq"]).code == 0
