@@ -19,8 +19,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-
 from audit_logs import fields
 from audit_logs.envelope import MAX_BUNDLE, PublicKey
 from audit_logs.errors import FormatError
@@ -129,7 +127,7 @@ def answer(request: Request, now: datetime, tick: Tick = lambda _: None) -> Answ
         with opened.open("rb") as file:
             _, pictures = check_request(file, asked)
         served.charge(request.record, requester, asked, (pictures, now))
-        found = clusters.check(_first_views(opened, said.types), requester.cluster)
+        found = clusters.check(_views(opened, said.types), requester.cluster, tick)
         ids = lists.matched(_records(opened), tick)
     returned = Answer(asked.envelope.digest, said.source.rows, secrets.token_hex(32), ids)
     statement = ScreeningAnswer(
@@ -196,11 +194,11 @@ def _records(opened: Path) -> Iterator[Record]:
         yield from read_request(file, SEALED_REQUEST)
 
 
-def _first_views(opened: Path, types: tuple[str, ...]) -> Iterator[clusters.Codes]:
-    """Yield the hash of each picture as it is stored, under the first convention that was asked for."""
-    near = [number for number, kind in enumerate(types) if is_perceptual(kind)]
-    if near:
-        yield from (np.frombuffer(record.cells[near[0]][:32], np.uint8).reshape(-1, 32) for record in _records(opened))
+def _views(opened: Path, types: tuple[str, ...]) -> Iterator[list[bytes]]:
+    """Yield for each convention that was asked for the hashes of each record's views."""
+    for number, kind in enumerate(types):
+        if is_perceptual(kind):
+            yield [record.cells[number] for record in _records(opened)]
 
 
 def _write(out: Path, returned: Answer, to: str, signed: Signed[ScreeningAnswer]) -> None:
