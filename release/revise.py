@@ -140,11 +140,14 @@ def _fewer(tally: Tally, number: int, removal: _Removal) -> Tally:
         taken = Counter(tally.by_list) + Counter(count_lists(removal.taken.values()))
         unscreenable = dict(Counter(tally.unscreenable) + Counter(removal.unjudged.values()))
         return replace(tally, removed=tally.removed + len(removal.taken), by_list=dict(taken), unscreenable=unscreenable)
-    if number < removal.number:
-        return tally
-    fewer = len(removal.going)  # each of them was kept, so each had what a later step that keeps no row without it looks at
-    coverage = {kind: max(0, count - fewer) for kind, count in tally.coverage.items()}
-    return replace(tally, entered=tally.entered - fewer, coverage=coverage)
+    return _later(tally, len(removal.going)) if number > removal.number else tally
+
+
+def _later(tally: Tally, gone: int) -> Tally:
+    """Return the tally of a later step, which has so many rows fewer; it had kept them, so they had every fingerprint that it covers."""
+    fewer = replace(tally, entered=tally.entered - gone)
+    coverage = {kind: max(0, rows - gone) for kind, rows in tally.coverage.items()}
+    return replace(fewer, coverage=coverage, kept_low_quality=min(tally.kept_low_quality, fewer.left))
 
 
 def _rewrite_tables(

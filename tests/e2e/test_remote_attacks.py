@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import shutil
 from datetime import timedelta
@@ -9,8 +11,9 @@ from pathlib import Path
 
 import pyrage
 import pytest
-from institutions import Pair, make_pair
-from project import TODAY, in_process, rows
+from institutions import Pair, keyid_of, make_pair
+from links import audit, publish
+from project import EXACT, TODAY, Row, Wanted, in_process, picture, rows
 
 from audit_logs import fields
 from release import exchange
@@ -121,3 +124,60 @@ def test_somebody_who_asks_at_several_distances_is_not_answered(tmp_path: Path) 
     assert not (pair.holder / "admitted.toml.served").exists()
     pair.admit(distance=24)
     assert pair.answer(lists=["known-pdq"]).code == 0
+
+
+def film(seed: int) -> Row:
+    """Return a picture of three frames."""
+    into = io.BytesIO()
+    first, *others = (picture(seed + number) for number in range(3))
+    first.save(into, "GIF", save_all=True, append_images=others, duration=100)
+    return Row(into.getvalue(), f"film {seed}", f"https://films.example.org/{seed}")
+
+
+def test_two_holders_films_rows_nobody_can_screen_and_neighbours_make_an_honest_candidate(tmp_path: Path) -> None:
+    """Auditors of both tiers confirm both exchanges; a second version with the first one behind it, and two workers, too."""
+    source = [*rows(COUNT), film(40), film(60), Row(b"no picture", "broken", "https://e.example.org/broken")]
+    pair = make_pair(tmp_path, source)
+    (tmp_path / "second").mkdir()
+    other = make_pair(tmp_path / "second", rows(2), DIGESTS)
+    step = '[[step]]\nname = "{}"\nkind = "remote"\nholder = "{}"\nfolder = "{}"\n{}'
+    near = '[[step]]\nname = "near"\nkind = "neighbours"\npdq = 40\nconventions = ["full"]\n'
+    key = keyid_of(pair.asker.folder / "trust.json")
+    text = (other.holder / "admitted.toml").read_text(encoding="utf-8")
+    (other.holder / "admitted.toml").write_text(text.replace(text.split('key = "')[1].split('"')[0], key), encoding="utf-8")
+
+    def plan(version: str, digests: dict[str, dict[str, str]]) -> None:
+        steps = []
+        for name, who, more in (("one", pair, ""), ("two", other, DIGESTS)):
+            lines = "".join(f'{kind} = "{value}"\n' for kind, value in digests.get(name, {}).items())
+            steps.append(step.format(name, who.card["key"], f"{name}-{version}", more) + lines)
+        pair.asker.write_plan(Wanted(version=version, steps=(EXACT, *steps, near)))
+
+    before: list[object] = []
+    for version in ("1.0.0", "1.1.0"):
+        plan(version, {})
+        digests: dict[str, dict[str, str]] = {}
+        for name, who, lists in (("one", pair, ["known-pdq", "known-md5"]), ("two", other, ["known-md5"])):
+            given, private = who.handed / version, pair.asker.folder / f"{name}-{version}"
+            words = (pair.asker.plan, "--step", name, "--holder", who.holder / "keys" / "auditor.json", "--out", given)
+            done = in_process("fingerprints", "export", *words)
+            assert done.code == 0, done.text
+            done = who.answer(version, f"answer-{version}", lists)
+            assert done.code == 0, done.text
+            for path in (who.handed / f"answer-{version}").iterdir():
+                shutil.copy(path, private / path.name)
+            digests[name] = {
+                kind: hashlib.sha256((private / f"{kind}.sigstore.json").read_bytes()).hexdigest() for kind in ("request", "answer")
+            }
+        plan(version, digests)
+        out = tmp_path / version
+        built = pair.asker.build_here(out, "--workers", 2, *before, "--format", "json")
+        assert built.code == 0, built.text
+        if not before:
+            publish(pair.asker, out, tmp_path / "published")  # both auditors pass it
+            before = ["--previous", tmp_path / "published"]
+    for number in (1, 2):
+        answer, claims = audit(pair.asker, out, number)
+        assert answer.code == 0, answer.text
+        expected = ["confirmed", "confirmed" if number == 1 else "not-checkable"]
+        assert [claims[f"remote-{what}"]["result"] for what in ("request", "answer")] == expected

@@ -161,6 +161,13 @@ def test_a_step_sees_what_is_left_and_the_next_one_sees_less(screened: Any) -> N
     assert [tally.entered for tally in first.tallies] == [5, 4, 3]
 
 
+def test_a_later_step_of_the_first_pass_covers_no_more_rows_than_it_takes_in(screened: Any) -> None:
+    """It counted the fingerprints of rows that the second pass takes before it: whoever verifies would refuse the release (`counts`)."""
+    job, steps, receipts = screened(Seeing({0: {0: "x", 3: "x"}}, {0: {2: "y"}}), Plain())
+    first, _ = second_pass(job, steps, receipts, Held()).receipts
+    assert [(tally.entered, dict(tally.coverage)) for tally in first.tallies] == [(5, {"text": 5}), (4, {}), (1, {"text": 1})]
+
+
 def test_an_interrupted_second_pass_screens_its_shards_anew(screened: Any) -> None:
     """A shard that was touched has no receipt any more, so the next run does not take it for finished."""
     job, steps, receipts = screened(Seeing({0: {0: "x"}}))
