@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -23,17 +23,21 @@ class _Words:
     code: str = "hub"
 
 
-_TOKEN = _Words(
-    "the Hub does not let this token do that",
-    "log in with `hf auth login`, with a token that may write to this repository, or set HF_TOKEN",
-    "hub-token",
-)
+_NOT_LET = "the Hub does not let this token do that"
+_LOG_IN = "log in with `hf auth login`, with a token that may {} this repository, or set HF_TOKEN"
+_TO_READ = _Words(_NOT_LET, _LOG_IN.format("read"), "hub-token")
+_TO_WRITE = _Words(_NOT_LET, _LOG_IN.format("write to"), "hub-token")
 _LATER = _Words("the Hub could not be reached, or failed", "check the connection and try again")
 _DISK = _Words("the disk is full", "free some space and run again")
-_BY_STATUS = {
+_OF_READING = {
+    401: _TO_READ,
+    403: _TO_READ,
+    429: _Words("the Hub has had too many requests", "wait some minutes and run again"),
+}
+_OF_WRITING = {
     400: _Words("the Hub refuses what was sent", "see the reason; for a name, choose another one"),
-    401: _TOKEN,
-    403: _TOKEN,
+    401: _TO_WRITE,
+    403: _TO_WRITE,
     409: _Words("the Hub has something of this name already", "run again; if that does not help, look at the repository on the Hub"),
     412: _Words("the repository moved while this ran: nothing was written", "find out who writes there, then run again", "hub-moved"),
     429: _Words("the Hub has had too many requests", "wait some minutes and run again; what was uploaded is not uploaded again"),
@@ -55,8 +59,12 @@ def check_token() -> None:
 
 
 @contextmanager
-def explained(where: str) -> Iterator[None]:
+def explained(where: str, *, writing: bool = False) -> Iterator[None]:
     """Turn what `huggingface_hub` raises into one sentence.
+
+    Args:
+        where: what was asked for.
+        writing: it was to be changed; who only reads is not told of what was, or was not, written.
 
     Raises:
         HubError: something was raised.
@@ -77,11 +85,11 @@ def explained(where: str) -> Iterator[None]:
     except errors.HFValidationError as error:
         raise HubError("this cannot be the name of a dataset", where=where, expected="owner/name") from error
     except errors.LocalEntryNotFoundError as error:  # what it calls every failure of the network while it asks for a file
-        raise _told(error.__cause__ or error, where) from error
+        raise _told(error.__cause__ or error, where, _OF_READING) from error
     except (errors.EntryNotFoundError, errors.RevisionResolutionError) as error:
         raise HubError("the Hub has not what it listed", where=where, found=_first_line(error), next_step="try again") from error
     except (network, OSError) as error:
-        raise _told(error, where) from error
+        raise _told(error, where, _OF_WRITING if writing else _OF_READING) from error
 
 
 def refused(error: Exception, where: str) -> HubError:
@@ -89,12 +97,12 @@ def refused(error: Exception, where: str) -> HubError:
     reason = error.__cause__ if isinstance(error.__cause__, Exception) else error
     if _status(reason) is None and isinstance(reason, ValueError):
         return HubError("the Hub refuses what was sent", where=where, found=_first_line(reason), next_step="see the reason, then run again")
-    return _told(reason, where)
+    return _told(reason, where, _OF_WRITING)
 
 
-def _told(error: BaseException, where: str) -> HubError:
+def _told(error: BaseException, where: str, by_status: Mapping[int, _Words]) -> HubError:
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    words = _DISK if full else _BY_STATUS.get(_status(error) or 0, _LATER)
+    words = _DISK if full else by_status.get(_status(error) or 0, _LATER)
     return HubError(words.what, where=where, found=_first_line(error), next_step=words.step, code=words.code)
 
 

@@ -91,7 +91,7 @@ class Repository:
         """
         from huggingface_hub import HfApi
 
-        with explained(self.name):
+        with explained(self.name, writing=True):
             HfApi().create_repo(self.name, repo_type=DATASET, private=True)
 
     def commit(self, parent: HubDataset, change: Change, message: str, *, request: bool = False) -> str:
@@ -105,7 +105,7 @@ class Repository:
         """
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
-        with explained(self.name):
+        with explained(self.name, writing=True):
             try:
                 done = HfApi().create_commit(
                     self.name,
@@ -158,7 +158,7 @@ class Repository:
         """
         from huggingface_hub import HfApi
 
-        with explained(f"{self.name}, tag {name}"):
+        with explained(f"{self.name}, tag {name}", writing=True):
             HfApi().create_tag(self.name, tag=name, revision=at.commit, repo_type=DATASET)
 
     def gate(self, gated: str) -> None:
@@ -169,7 +169,7 @@ class Repository:
         """
         from huggingface_hub import HfApi
 
-        with explained(self.name):
+        with explained(self.name, writing=True):
             HfApi().update_repo_settings(self.name, gated=_GATES[gated], repo_type=DATASET)
         found = self.standing()
         if found is None or found.gated != gated:
@@ -183,7 +183,7 @@ class Repository:
         """
         from huggingface_hub import HfApi
 
-        with explained(self.name):
+        with explained(self.name, writing=True):
             HfApi().update_repo_settings(self.name, private=False, repo_type=DATASET)
         found = self.standing()
         if found is None or found.private:
