@@ -12,6 +12,7 @@ looked at stands in `UNCHECKED`, and `Stream.unchecked` tells it.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -67,6 +68,8 @@ def stream(
         UsageError: there is no such split or column.
         Problem: folder, Hub or trust file cannot be read.
     """
+    if isinstance(columns, str):
+        raise UsageError("columns are given as a list of names", where="columns", expected=f"[{columns!r}]", found=repr(columns))
     chosen = Chosen(trust_bytes(trust), None if isinstance(trust, bytes) else Path(trust))
     opened, reader = _from_hub(str(path), chosen, accept_stale) if is_on_hub(path) else _from_folder(path, chosen, accept_stale)
     names = tuple(column.name for column in opened.manifest.schema)
@@ -157,7 +160,8 @@ class Stream:
             UsageError: there is no such part.
         """
         if not 0 <= index < num_shards:
-            raise UsageError("there is no such part of a stream", expected=f"an index from 0 to {num_shards - 1}", found=str(index))
+            expected = f"an index from 0 to {num_shards - 1}" if num_shards > 0 else "at least one part"
+            raise UsageError("there is no such part of a stream", expected=expected, found=f"part {index} of {num_shards}")
         count, first = self.part
         return replace(self, part=(count * num_shards, first + count * index))
 
@@ -165,17 +169,23 @@ class Stream:
         """Return the rows that had not been given out when `Rows.position` told this position, to a stream of the same part.
 
         Raises:
-            UsageError: it is no position, or one in another release.
+            UsageError: it is no position, or one in another release or another part of it: rows would be left out in silence.
         """
         found = _POSITION.fullmatch(position)
-        if found is None or found[1] != self.manifest.digest[:16]:
+        if found is None or found[1] != self.name:
             raise UsageError(
-                "this is no position in this release",
+                "this is no position in this stream",
                 where=f"{self.manifest.name} {self.manifest.version}",
-                found="a position in another release" if found else ascii(position)[:60],
-                next_step="name the version that it was told of, or begin anew",
+                found="a position in another release, in other splits or in another part" if found else ascii(position)[:60],
+                next_step="take the version, the splits and the part that it was told of, or begin anew",
             )
         return replace(self, start=(int(found[2]), int(found[3])))
+
+    @property
+    def name(self) -> str:
+        """What a position is a position in: 16 characters of a SHA-256 over release, splits and part."""
+        count, first = self.part
+        return hashlib.sha256(f"{self.manifest.digest} {count} {first} {' '.join(self.splits)}".encode()).hexdigest()[:16]
 
     @property
     def rows(self) -> int:
@@ -200,17 +210,20 @@ class Stream:
 
 
 class Rows(Iterator[Row]):
-    """Rows on their way: dictionaries by column; a picture as the release stores it, `{"bytes", "path"}` or its bytes."""
+    """Rows on their way: dictionaries by column; a picture as the release stores it, `{"bytes", "path"}` or its bytes.
+
+    After an error the next call tries again what failed: no row is ever left out, and the end is told only where it is.
+    """
 
     def __init__(self, source: Stream) -> None:
-        self._release = source.manifest.digest[:16]
+        self._source, self._name = source, source.name
         self._next = source.start
         self._rows = _placed(source)
 
     @property
     def position(self) -> str:
         """Which rows were given out, for `Stream.after`."""
-        return f"{self._release}:{self._next[0]}:{self._next[1]}"
+        return f"{self._name}:{self._next[0]}:{self._next[1]}"
 
     def __next__(self) -> Row:
         """Return the next row.
@@ -220,7 +233,13 @@ class Rows(Iterator[Row]):
             HubError: the Hub refused or failed.
             StoreError: a file cannot be read.
         """
-        self._next, row = next(self._rows)
+        try:
+            self._next, row = next(self._rows)
+        except StopIteration:
+            raise
+        except BaseException:  # which ended the generator: asked again, it would tell an end that is none
+            self._rows = _placed(replace(self._source, start=self._next))
+            raise
         return row
 
 

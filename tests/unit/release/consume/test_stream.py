@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain, repeat
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,7 +16,7 @@ import pytest
 from made import Line, Made, Maker, row, withdrawn
 
 import release
-from audit_logs.errors import Problem, TrustError, VerificationError
+from audit_logs.errors import Problem, StoreError, TrustError, VerificationError
 from release.consume.ranges import FolderReader, ahead
 from release.consume.stream import Stream
 from release.errors import UsageError
@@ -92,8 +93,70 @@ def test_a_position_of_another_release_is_refused(made: Made) -> None:
     for position in (f"{'0' * 16}:0:3", "7", ""):
         with pytest.raises(UsageError, match="no position"):
             opened(made).after(position)
-    with pytest.raises(UsageError, match="no such part"):
-        opened(made).shard(2, 2)
+    for wrong in ((2, 2), (0, 0), (2, -1)):
+        with pytest.raises(UsageError, match="no such part"):
+            opened(made).shard(*wrong)
+
+
+def test_a_position_in_another_part_or_other_splits_is_refused(made: Made) -> None:
+    """It would leave rows out in silence, where the number of workers was changed, say."""
+    stream = opened(made)
+    rows = iter(stream.shard(2, 0))
+    next(rows)
+    for other in (stream, stream.shard(2, 1), stream.shard(4, 0), opened(made, split="test").shard(2, 0)):
+        with pytest.raises(UsageError, match="no position"):
+            other.after(rows.position)
+    assert len(list(opened(made).shard(2, 0).after(rows.position))) == stream.shard(2, 0).rows - 1
+    assert list(stream.shard(2, 0).after(rows.position).shard(3, 2)) == list(stream.shard(2, 0).shard(3, 2))
+
+
+def test_one_name_in_the_place_of_columns_is_told(made: Made) -> None:
+    """A text is a sequence of letters too."""
+    with pytest.raises(UsageError, match="list of names"):
+        opened(made, columns="caption")
+
+
+@dataclass
+class Failing:
+    """A reader that fails now and then."""
+
+    honest: FolderReader
+    turns: Iterator[bool]
+
+    def read(self, path: str, start: int, end: int) -> bytes:
+        """Return a range, or fail."""
+        if next(self.turns):
+            raise StoreError("the connection was cut")
+        return self.honest.read(path, start, end)
+
+
+@pytest.mark.parametrize("turns", [[True], [False, True], [False, False, True, True], [True, False] * 5])
+def test_a_stream_that_is_gone_on_with_after_an_error_leaves_no_row_out(made: Made, turns: list[bool]) -> None:
+    """Who catches an error and asks for the next row gets that very row, never an end that is none."""
+    stream = opened(made)
+    assert isinstance(stream.reader, FolderReader)
+    for source in (stream, *(stream.shard(2, index) for index in range(2))):
+        rows, given, errors = iter(replace(source, reader=Failing(stream.reader, chain(turns, repeat(object=False))))), [], 0
+        while True:
+            try:
+                given.append(next(rows))
+            except StoreError:
+                errors += 1
+            except StopIteration:
+                break
+        assert given == list(source)
+        assert errors
+
+
+def test_rows_that_are_others_stay_an_error_however_often_they_are_asked_for(made: Made) -> None:
+    """A bent row group is never passed over."""
+    stream = opened(made)
+    assert isinstance(stream.reader, FolderReader)
+    rows = iter(replace(stream, reader=Lying(stream.reader, "flip")))
+    assert [next(rows) for _ in range(4)] == TRAIN[:4]
+    for _ in range(3):
+        with pytest.raises(VerificationError):
+            next(rows)
 
 
 @dataclass(frozen=True)
