@@ -39,7 +39,7 @@ def check(output: Output, file: Path, folder: Path, trust: tuple[Path, ...], now
     may lie in FOLDER too. What was withdrawn after the receipt was made is not seen here: for that, verify the release's newest copy.
     What `release verify` or `release get` remembered of the log beside a trust file is held against the receipt's.
 
-    Exit codes: 0 vetted rows only, 5 something else as well, or a release that was not complete; 4 a withdrawn one; 1 an error.
+    Exit codes: 0 vetted rows only, 5 something else as well or no row at all, or a release that was not complete; 4 a withdrawn one; 1 an error.
     """
     from audit_logs.fields import instant
     from release.checks import remembered, trust_bytes
@@ -63,6 +63,8 @@ def _in_words(found: Checked) -> Iterator[str]:
     yield f"{found.vetted} vetted + {len(found.unscreened)} unscreened."
     for one in found.unscreened[:SHOWN]:
         yield f"  {one.path}: {one.reason}"
+    if not found.vetted and not found.unscreened:
+        yield "  There is neither a picture nor a row in this folder: is it the right one?"
     if len(found.unscreened) > SHOWN:
         yield f"  and {len(found.unscreened) - SHOWN} more; --format json names all"
     for source in found.sources:

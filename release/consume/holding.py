@@ -69,8 +69,11 @@ def read(folder: Path) -> Holding:
     """Return what a folder holds, every picture hashed.
 
     Raises:
-        StoreError: the folder cannot be listed.
+        StoreError: there is no such folder, or it cannot be listed.
     """
+    if not folder.is_dir():
+        found_there = "something else" if folder.exists() else "nothing"
+        raise StoreError("there is no such folder", where=str(folder), expected="a folder made of exports", found=found_there)
     files, found = FolderFiles(folder), Holding()
     documents: dict[str, bytes] = {}
     for info in files.names():
@@ -131,6 +134,8 @@ def _read_archive(found: Holding, path: str, files: FolderFiles) -> dict[str, by
     seen: set[str] = set()
     with io.BufferedReader(files.open(path)) as raw, tarfile.open(fileobj=raw, mode="r:") as tar:
         for member in tar:
+            if member.isdir():
+                continue
             name = f"{path}{INSIDE}{member.name}"
             data = tar.extractfile(member) if member.isreg() and not member.issparse() else None
             if data is None or name in seen:

@@ -66,7 +66,7 @@ class Checked:
     """What a folder was found to hold.
 
     Attributes:
-        verdict: `verified` if it holds vetted rows only; `incomplete` if it holds something else as well; else what the record
+        verdict: `verified` if it holds vetted rows only; `incomplete` if it holds something else as well, or no row at all; else what the record
             of the receipt's release comes to.
         vetted: pictures, or lines without pictures, that are rows of a release.
         unscreened: everything else.
@@ -128,7 +128,8 @@ def check(receipt: Path, folder: Path, trust: Sequence[bytes], *, now: datetime,
     proven = [(main, record), *others]
     rows = _Rows([one for one, _ in proven])
     vetted, unscreened = _sort(found, rows)
-    return Checked(MIXED if unscreened else "verified", vetted, tuple(unscreened), tuple(_source(*one, lines) for one in proven), ())
+    verdict = MIXED if unscreened or not vetted else "verified"  # an empty folder is no vetted one: rather, it is the wrong one
+    return Checked(verdict, vetted, tuple(unscreened), tuple(_source(*one, lines) for one in proven), ())
 
 
 def _load(path: Path) -> Receipt:
@@ -158,10 +159,11 @@ def _source(receipt: Receipt, record: Report, lines: Mapping[str, _Line]) -> Sou
 def _others(folder: Path, found: Holding, main: tuple[Receipt, Mapping[str, _Line]], now: datetime) -> Iterator[tuple[Receipt, Report]]:
     """Yield the other receipts in the folder that hold; one that does not is a fault, but its side counts all the same."""
     first, lines = main
+    seen = [first]
     for path in found.receipts:
         try:
             other = _load(folder / path)
-            if other == first:
+            if other in seen:
                 continue
             _check_sides([first.manifest, other.manifest])
             record = _recorded(other, lines, now)
@@ -173,6 +175,7 @@ def _others(folder: Path, found: Holding, main: tuple[Receipt, Mapping[str, _Lin
                 raise
             found.faults[path] = f"a receipt that proves nothing here: {problem.what}"
         else:
+            seen.append(other)
             yield other, record
 
 
@@ -184,7 +187,7 @@ def check_surroundings(place: Path, manifest: Manifest) -> None:
     """
     if manifest.separation not in OPPOSITE:
         return
-    for folder in place.parents:
+    for folder in dict.fromkeys((*place.parents, *place.resolve().parents)):  # a link leads to another place than its name says
         for path in sorted(folder.glob(f"*{receipts.SUFFIX}")):
             try:
                 other = _load(path).manifest

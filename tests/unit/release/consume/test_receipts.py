@@ -28,7 +28,6 @@ from release.consume.columns import image_digest, is_exportable, line_form, text
 from release.consume.vetting import Checked, check
 from release.values import type_text
 
-NOW = datetime.now(UTC)
 ROWS = [row(number, "two\nlines" if number == 2 else None, width=number) for number in range(11)]
 
 
@@ -39,8 +38,9 @@ class Export:
         self.made, self.folder = made, folder
         self.receipt = export(open_release(made.folder, made.trust, None), folder, wanted).receipt
 
-    def check(self, *trust: Path, now: datetime = NOW) -> Checked:
+    def check(self, *trust: Path, now: datetime | None = None) -> Checked:
         """Check the folder as it is now."""
+        now = now or datetime.now(UTC)
         return check(self.receipt, self.folder, [path.read_bytes() for path in trust or (self.made.trust,)], now=now)
 
     def named(self) -> dict[str, str]:
@@ -89,7 +89,7 @@ def test_a_receipt_survives_copying_renaming_and_reordering(kohya: Export, tmp_p
         if number != 4:
             shutil.copy(path, folder / f"my picture {number}.jpeg")
             shutil.copy(path.with_suffix(".txt"), folder / f"my picture {number}.txt")
-    found = check(kohya.receipt, other, [kohya.made.trust.read_bytes()], now=NOW)
+    found = check(kohya.receipt, other, [kohya.made.trust.read_bytes()], now=datetime.now(UTC))
     assert (found.verdict, found.vetted) == ("verified", 10)
 
 
@@ -297,11 +297,12 @@ def test_a_release_that_never_was_one_gives_no_receipt_that_holds(kohya: Export)
 
 def test_an_old_receipt_still_holds_and_an_expired_trust_file_does_not(kohya: Export) -> None:
     """Its age is told, and is no failure: what came later it cannot know."""
-    found = kohya.check(now=NOW.replace(year=NOW.year + 1))
+    now = datetime.now(UTC)
+    found = kohya.check(now=now.replace(year=now.year + 1))
     assert found.verdict == "verified"
     assert found.sources[0].confirmed is not None
-    assert abs(found.sources[0].confirmed - NOW.timestamp()) < 600
-    assert kohya.check(now=NOW.replace(year=2031)).failures[0].code == "trust-expired"
+    assert abs(found.sources[0].confirmed - now.timestamp()) < 600
+    assert kohya.check(now=now.replace(year=2031)).failures[0].code == "trust-expired"
 
 
 def test_a_receipt_of_another_line_is_said_so(kohya: Export, tmp_path: Path) -> None:
@@ -329,16 +330,16 @@ def test_exports_of_opposite_sides_are_not_mixed(make: Maker, tmp_path: Path) ->
     trust = [minors.made.trust.read_bytes()]
     shutil.copytree(adults.folder, both, dirs_exist_ok=True)
     with pytest.raises(VerificationError) as caught:
-        check(minors.receipt, both, trust, now=NOW)
+        check(minors.receipt, both, trust, now=datetime.now(UTC))
     assert caught.value.code == "receipt-mixed"
     value = json.loads(adults.receipt.read_bytes())
     value["entries"].pop()  # also where the one beside it proves nothing
     (both / adults.receipt.name).write_bytes(canonical.encode(value))
     with pytest.raises(VerificationError) as caught:
-        check(minors.receipt, both, trust, now=NOW)
+        check(minors.receipt, both, trust, now=datetime.now(UTC))
     assert caught.value.code == "receipt-mixed"
     (both / adults.receipt.name).unlink()
-    assert len(check(minors.receipt, both, trust, now=NOW).unscreened) == 3
+    assert len(check(minors.receipt, both, trust, now=datetime.now(UTC)).unscreened) == 3
 
 
 @pytest.mark.parametrize("below", ["more", "deep/er/more"])
