@@ -99,7 +99,7 @@ class Landing:
         store.make_folder(target.parent)
         if there := _hashed(target, entry):
             return there
-        target.unlink(missing_ok=True)
+        _remove(target)
         if copy is not None and copy.is_file() and not copy.is_symlink():
             _link(copy, target)
             if linked := _hashed(target, entry):
@@ -136,8 +136,8 @@ class Landing:
             if path.relative_to(self.folder).as_posix() not in wanted:
                 path.unlink()
         for path in self.parts.iterdir():
-            if path.name not in parts:
-                path.unlink()
+            if path.name not in parts or path.is_dir():
+                _remove(path)
 
 
 class HashedFiles(FolderFiles):
@@ -153,6 +153,14 @@ class HashedFiles(FolderFiles):
         if known is not None and _stamp((self.folder / path).lstat()) == known[1].stamp:
             return known[0].bytes, known[0].sha256
         return super().digest(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove whatever has a name: what an older version of this package laid there may be a folder."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _part_name(entry: Shard | FileEntry) -> str:

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 from audit_logs.contact import Chosen
 from audit_logs.errors import Failure
@@ -113,8 +114,9 @@ def _fetch(wish: Wish, staging: Path, older: Mapping[str, Path]) -> Fetched:
     for path, data in ({} if candidate is None else entry_files(candidate)).items():
         store.make_folder((folder / path).parent)
         store.write_file(folder / path, data)
-    landing = Landing(listed.source, folder, staging / "parts", older)
-    files, failures = _fetch_all(landing, manifest, wish)
+    ended = Event()
+    landing = Landing(replace(listed.source, ended=ended), folder, staging / "parts", older)
+    files, failures = _fetch_all(landing, manifest, wish, ended)
     seen = remembered.read(wish.state or chosen.state)
     report = verify_light(files, chosen.data, now=datetime.now(UTC), seen=seen, extra_checks=lambda *_: failures)
     return Fetched(report, chosen, whole=True)
@@ -132,7 +134,7 @@ def _clear(folder: Path) -> None:
             entry.unlink()
 
 
-def _fetch_all(landing: Landing, manifest: Manifest, wish: Wish) -> tuple[FolderFiles, list[Failure]]:
+def _fetch_all(landing: Landing, manifest: Manifest, wish: Wish, ended: Event) -> tuple[FolderFiles, list[Failure]]:
     """Fetch all that the manifest names, and check the rows of each data file as soon as it is there; return what is wrong with them."""
     wanted = entries(manifest)
     landing.tidy(wanted)
@@ -146,5 +148,5 @@ def _fetch_all(landing: Landing, manifest: Manifest, wish: Wish) -> tuple[Folder
                 checks.begin(entry, arrived.ranges)
             return entry, arrived
 
-        arrived = at_once([partial(one, entry) for entry in wanted])
+        arrived = at_once([partial(one, entry) for entry in wanted], ended)
         return HashedFiles(landing.folder, {entry.path: (entry, there) for entry, there in arrived}), list(checks.failures())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +25,9 @@ from release.consume.fetch import RELEASE, Fetched, Wish, fetch
 from release.errors import UsageError
 
 _MENDED = ("file-digest", "file-size")  # one file came wrong, and is fetched again by the next run
-_OURS = ("log/", "attestations/", "reports/", "opinions/")
+_OURS = re.compile(
+    r"log/checkpoint|log/tile/(entries|[0-9]{1,2})/(x[0-9]{3}/)*[0-9]{3}(\.p/[0-9]{1,3})?|(attestations|reports|opinions)/[^/]+\.sigstore\.json"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +57,14 @@ def get(wish: Wish, out: Path) -> Got:
         Problem: the trust file cannot be read, or a folder not be written.
     """
     place = out.absolute()
-    before = _ours(place)
+    _ours(place)  # before anything is made beside it
     with _hidden(place) as staging:
+        before = _ours(place)
         fetched = fetch(wish, staging, {} if before is None else _files(place, before))
         if not fetched.whole or not wish.accepts(fetched.report):
             shutil.rmtree(staging, ignore_errors=True)
             return Got(fetched.report, None, None, ())
+        before = _ours(place)  # that took its time, and somebody may have laid something there
         after = fetched.report.manifest
         if before is not None and after is not None and before.name != after.name:
             raise UsageError("there is another dataset's release here", where=str(out), expected=after.name, found=before.name)
@@ -93,7 +98,7 @@ def _ours(place: Path) -> Manifest | None:
 
 
 def _belongs(path: str, known: Collection[str]) -> bool:
-    return path in known or path.startswith(_OURS) or is_tolerated(path)
+    return path in known or _OURS.fullmatch(path) is not None or is_tolerated(path)
 
 
 def _files(place: Path, manifest: Manifest) -> Mapping[str, Path]:

@@ -6,11 +6,12 @@ The log is always that of the default branch: a tag leads to an old copy, which 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from threading import Event
 from typing import TypeVar
 
 from audit_logs import manifest as manifests
@@ -94,12 +95,22 @@ def entries(manifest: Manifest) -> list[Shard | FileEntry]:
     return list(chain(manifest.files, manifest.shards))
 
 
-def at_once(tasks: Sequence[Callable[[], T]]) -> list[T]:
-    """Do some tasks at a time and return what they return; the first error ends the rest."""
+def at_once(tasks: Sequence[Callable[[], T]], ended: Event) -> list[T]:
+    """Do some tasks at a time and return what they return.
+
+    Args:
+        tasks: what is to be done.
+        ended: the first error, or Ctrl-C, sets it, and so ends those that are under way, however much they have before them.
+    """
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         running = [pool.submit(task) for task in tasks]
         try:
+            for one in wait(running, return_when=FIRST_EXCEPTION).done:
+                one.result()
             return [one.result() for one in running]
+        except BaseException:
+            ended.set()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -126,10 +137,12 @@ def _fetch_record(newest: HubDataset, source: HubDataset, folder: Path, listed: 
         raise VerificationError("the repository holds no release", where=source.name, expected=missing, found="none", code="folder-missing")
     if len(logs) > _MOST_LOG_FILES:
         raise VerificationError("there are too many files of a log", where=source.name, found=str(len(logs)), code="file-size")
+    ended = Event()
+    newest, source = replace(newest, ended=ended), replace(source, ended=ended)
     tasks = [(newest, path, of_newest[path], MAX_BUNDLE_FILE) for path in logs]
     tasks.append((source, manifests.PATH, mine[manifests.PATH], manifests.LIMIT))
     tasks += [(newest, path, of_newest[path], _MOST_OUTSIDE) for path in OUTSIDE_THE_PROOF if path in of_newest]
-    at_once([partial(_bring, of, folder, path, (size, limit)) for of, path, size, limit in tasks])
+    at_once([partial(_bring, of, folder, path, (size, limit)) for of, path, size, limit in tasks], ended)
 
 
 def _bring(source: HubDataset, folder: Path, path: str, sizes: tuple[int, int]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
+from threading import Event
 from typing import Any, BinaryIO
 
 from release.errors import HubError
@@ -42,10 +42,17 @@ class HubFile:
 
 @dataclass(frozen=True, slots=True)
 class HubDataset:
-    """A dataset repository at one commit (40 hex)."""
+    """A dataset repository at one commit (40 hex).
+
+    Attributes:
+        name: owner/name.
+        commit: 40 hex.
+        ended: once it is set, what is under way ends; None where nothing ends it.
+    """
 
     name: str
     commit: str
+    ended: Event | None = field(default=None, compare=False, repr=False)
 
     def files(self) -> list[HubFile]:
         """Return every file of the commit.
@@ -94,22 +101,25 @@ class HubDataset:
         A connection that was cut is made again, from where it was. Nothing is known of the bytes: the caller checks them.
 
         Raises:
-            HubError: the Hub refused or failed, or gave another part of the file than it was asked for.
+            HubError: the Hub refused or failed, gave another part of the file than it was asked for, or `ended` was set.
         """
         from huggingface_hub import errors
 
         got, left = first, _RETRIES
+        ended = self.ended or Event()
         with explained(f"{self.name}: {path}"):
             while True:
                 try:
                     for chunk in _answer(self, path, got, end):
                         got, left = got + len(chunk), _RETRIES
+                        _check_wanted(ended, self.name)
                         yield chunk
                 except errors.HTTPError as error:  # type: ignore[attr-defined]  # as in `explained`
                     if isinstance(error, errors.HfHubHTTPError) or not left:
                         raise
                     left -= 1
-                    time.sleep(_PAUSE_SECONDS)
+                    ended.wait(_PAUSE_SECONDS)
+                    _check_wanted(ended, self.name)
                 else:
                     return
 
@@ -157,6 +167,16 @@ def at_commit(name: str, revision: str | None, commit: str) -> HubDataset:
 def _stored_digest(entry: object) -> str | None:
     sha256 = getattr(getattr(entry, "lfs", None), "sha256", None)
     return sha256 if isinstance(sha256, str) and _SHA256.fullmatch(sha256) else None
+
+
+def _check_wanted(ended: Event, name: str) -> None:
+    """End what nobody waits for any more.
+
+    Raises:
+        HubError: it was told to end; whoever told it says why.
+    """
+    if ended.is_set():
+        raise HubError("it was given up", where=name)
 
 
 def _answer(of: HubDataset, path: str, first: int, end: int | None) -> Iterator[bytes]:
