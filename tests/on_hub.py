@@ -1,18 +1,24 @@
-"""A reader's place, and a Hub on the loopback interface that holds a release: commands and programs run as somebody else's processes."""
+"""A reader's place, and a Hub on the loopback interface that holds a release; commands run in this process, as the reader's."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hub_server import Repository, environment
 from made import Line, Made, Maker, row
+
+import release
+from audit_logs.errors import Problem
+from release import cli
+from release.hub import reading
 
 NAME = "example/street-scenes"
 FIRST, SECOND, THIRD = ("1" * 40, "2" * 40, "3" * 40)
@@ -26,24 +32,13 @@ def files_of(made: Made) -> dict[str, bytes]:
     return files | {"trust.json": made.trust.read_bytes(), ".gitattributes": b"*.parquet filter=lfs\n"}
 
 
-_PROGRAM = """
-import json, sys, release
-from audit_logs.errors import Problem
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command ended with, and what it said."""
 
-name, trust, cache, times, *ways = sys.argv[1:]
-known = {"load": lambda: list(release.load(name, trust, cache_dir=cache)["caption"]),
-        "stream": lambda: [row["caption"] for row in release.stream(name, trust)]}
-
-def found(read):
-    for _ in range(int(times)):
-        try:
-            return read()
-        except Problem as problem:
-            last = problem.code
-    return last
-
-print(json.dumps([found(known[way]) for way in ways]))
-"""
+    code: int
+    out: str
+    err: str
 
 
 @dataclass
@@ -62,13 +57,33 @@ class Hub:
         self.out = self.home / "reader" / "street-scenes"
         self.out.parent.mkdir()
 
+    def call(self, *words: str) -> Answer:
+        """Run a command as the reader, in this very process, without a pause before what is tried again."""
+        out, err = StringIO(), StringIO()
+        with self.reading(), redirect_stdout(out), redirect_stderr(err):
+            code = cli.run(words)
+        return Answer(code, out.getvalue(), err.getvalue())
+
     def run(self, *words: str, code: int = 0) -> Any:
         """Run a command as the reader, and return its answer."""
-        command = [sys.executable, "-m", "release", *words, "--format", "json"]
-        env = self.environment() | {"XDG_CACHE_HOME": str(self.home / "cache")}
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=env)
-        assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
-        return json.loads(done.stdout)
+        done = self.call(*words, "--format", "json")
+        assert done.code == code, done
+        return json.loads(done.out)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Let this process be the reader's: its Hub, token and folders, and no pause before what is tried again."""
+        from huggingface_hub.utils import _http
+
+        with pytest.MonkeyPatch.context() as patch:
+            self.here(patch)
+            patch.setattr(_http, "time", SimpleNamespace(sleep=lambda _: None))
+            patch.setattr(reading, "_PAUSE_SECONDS", 0)
+            patch.setenv("XDG_CACHE_HOME", str(self.home / "cache"))
+            patch.delenv("HF_TOKEN", raising=False)
+            if self.token:
+                patch.setenv("HF_TOKEN", self.token)
+            yield
 
     def environment(self) -> dict[str, str]:
         """Return the environment of the reader's processes."""
@@ -82,6 +97,8 @@ class Hub:
         template = constants.HUGGINGFACE_CO_URL_TEMPLATE.removeprefix(constants.ENDPOINT)
         monkeypatch.setattr(constants, "ENDPOINT", self.endpoint)
         monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", self.endpoint + template)
+        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(self.home / "hf" / "token"))
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(self.home / "hf" / "hub"))
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
     def get(self, *more: str, code: int = 0, version: str = "") -> Any:
@@ -89,16 +106,29 @@ class Hub:
         return self.run("get", f"hub:{NAME}{version}", "--out", str(self.out), "--trust", str(self.trust), *more, code=code)
 
     def read(self, ways: Sequence[str] = ("load", "stream"), *, times: int = 1, version: str = "") -> list[Any]:
-        """Return what a program comes to that loads and streams the release, in one process: captions, or the code of an error."""
-        words = [f"hub:{NAME}{version}", str(self.trust), str(self.home / "rows"), str(times), *ways]
-        env = self.environment()
-        done = subprocess.run([sys.executable, "-c", _PROGRAM, *words], capture_output=True, text=True, check=False, timeout=240, env=env)
-        assert done.returncode == 0, done.stderr
-        return list(json.loads(done.stdout))
+        """Return what loading and streaming the release come to: captions, or the code of an error."""
+        name = f"hub:{NAME}{version}"
+        known: Mapping[str, Callable[[], list[Any]]] = {
+            "load": lambda: list(release.load(name, self.trust, cache_dir=self.home / "rows")["caption"]),
+            "stream": lambda: [row["caption"] for row in release.stream(name, self.trust)],
+        }
+        with self.reading():
+            return [_found(known[way], times) for way in ways]
 
     def left(self) -> list[str]:
         """Return what lies beside the release."""
         return sorted(path.name for path in self.out.parent.iterdir())
+
+
+def _found(read: Callable[[], list[Any]], times: int) -> Any:
+    """Return what a way of reading comes to, at the latest when it was tried so many times."""
+    code = ""
+    for _ in range(times):
+        try:
+            return read()
+        except Problem as problem:
+            code = problem.code
+    return code
 
 
 def release_more(hub: Hub, first: Made, make: Maker) -> Made:

@@ -187,7 +187,7 @@ def test_a_part_is_gone_on_with_by_a_later_run(hub: Hub, monkeypatch: pytest.Mon
     hub.repository.faults[SHARD] = ["cut"]
     with pytest.raises(Problem, match="the Hub could not be reached"):
         get(wish, hub.out)
-    (part,) = (hub.out.parent / ".street-scenes.getting" / "parts").iterdir()
+    (part,) = (hub.out.parent / ".street-scenes.getting" / "parts").glob(f"*.{Path(SHARD).name}")
     size = part.stat().st_size
     assert size > 0
     assert (hub.out.parent / ".street-scenes.getting").stat().st_mode & 0o077 == 0
