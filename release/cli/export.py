@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,14 +84,15 @@ def export(output: Output, folder: str, layout: str, out: Path, **options: Any) 
     with output.progress("rows", total=opened.manifest.rows, unit="rows") as bar:
         exported = export(opened, out, wanted, progress=bar.update)
     opened.remember()
-    output.result(as_json(exported), _in_words(exported))
+    output.result(as_json(exported), _in_words(exported, options["trust"]))
     return 0
 
 
-def _in_words(exported: Exported) -> str:
+def _in_words(exported: Exported, trust: Path) -> str:
     lines = [f"{exported.rows} rows ({exported.bytes / 1e6:.1f} MB of pictures) in {exported.folder}."]
     lines += [f"  left out: {count} rows: {reason}" for reason, count in exported.left_out.items()]
     if exported.columns_left_out:
         lines.append(f"  left out: columns {', '.join(map(ascii, exported.columns_left_out))}, which this layout cannot hold")
-    lines.append(f"Receipt: {exported.receipt}. Check the folder at any time: release receipt check {exported.receipt} {exported.folder}")
+    words = ("release", "receipt", "check", str(exported.receipt), str(exported.folder), "--trust", str(trust))
+    lines.append(f"Receipt: {exported.receipt}. Check the folder at any time: {shlex.join(words)}")
     return "\n".join(lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from audit_logs import contact
 from audit_logs import manifest as manifests
 from audit_logs.errors import Problem, StoreError, VerificationError
 from audit_logs.files import FolderFiles
-from audit_logs.folder import OUTSIDE_THE_PROOF, is_tolerated
+from audit_logs.folder import CHECKPOINT, OUTSIDE_THE_PROOF, is_tolerated
 from audit_logs.manifest import Manifest
 from audit_logs.report import Report
 from release import store
@@ -81,7 +81,13 @@ def _ours(place: Path) -> Manifest | None:
     Raises:
         UsageError: it is something else, or holds files that are not the release's: they would be lost.
     """
-    if not place.exists() and not place.is_symlink():
+    for folder in place.resolve().parents:
+        if (folder / manifests.PATH).is_file() and (folder / CHECKPOINT).is_file():
+            step = "name a place outside of it"
+            raise UsageError("the copy would lie inside another release, and spoil it", where=str(place), found=str(folder), next_step=step)
+    if place.is_symlink():
+        raise UsageError("--out is a symbolic link", where=str(place), expected="a folder, or nothing", next_step="name the folder itself")
+    if not place.exists():
         return None
     step = "name another --out, or move that one away"
     try:
@@ -127,6 +133,9 @@ def _hidden(place: Path) -> Iterator[Path]:
                 shutil.rmtree(staging, ignore_errors=True)
             raise
         finally:
+            for folder in (staging / RELEASE, staging):
+                with suppress(OSError):  # something came, for the next run to go on with
+                    folder.rmdir()
             lock.unlink(missing_ok=True)
 
 

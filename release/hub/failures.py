@@ -81,7 +81,8 @@ def explained(where: str, *, writing: bool = False) -> Iterator[None]:
         step = "check the name; for a private repository log in with `hf auth login`"
         raise HubError("there is no such dataset on the Hub, or it is private", where=where, next_step=step) from error
     except errors.RevisionNotFoundError as error:
-        raise HubError("the dataset has no such revision", where=where, next_step="name a branch, a tag or a commit") from error
+        step = "name a branch, a tag or a commit that it has; of a release a version that was published, or none for the newest"
+        raise HubError("the dataset has no such revision", where=where, next_step=step) from error
     except errors.HFValidationError as error:
         raise HubError("this cannot be the name of a dataset", where=where, expected="owner/name") from error
     except errors.LocalEntryNotFoundError as error:  # what it calls every failure of the network while it asks for a file

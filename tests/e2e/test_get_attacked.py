@@ -19,7 +19,7 @@ import hub_server
 import pytest
 from huggingface_hub.utils import _http
 from made import Made, Maker
-from on_hub import FIRST, NAME, SHARD, Hub, release_more
+from on_hub import FIRST, NAME, ROWS, SHARD, Hub, files_of, release_more
 
 from audit_logs.contact import Chosen
 from audit_logs.errors import Problem, StoreError
@@ -239,3 +239,33 @@ def test_an_export_is_never_taken_for_a_release(hub: Hub, wish: Wish) -> None:
     with pytest.raises(UsageError, match="no release"):
         get(wish, out)
     assert sorted(path for path in out.rglob("*")) == before
+
+
+def test_data_files_with_the_same_bytes_are_two_files_after_an_update(hub: Hub, wish: Wish, make: Maker) -> None:
+    """One older copy is not given two names: a verifier refuses that, however often one runs again."""
+    twice = make({"train": ROWS, "test": ROWS}, place="twice")
+    hub.repository.at[FIRST] = files_of(twice)
+    hub.trust.write_bytes(twice.trust.read_bytes())
+    for _ in range(2):
+        found = get(wish, hub.out)
+        assert (found.report.verdict, found.report.failures) == ("verified", ())
+    assert {path.stat().st_nlink for path in (hub.out / "data").iterdir()} == {1}
+
+
+def test_a_release_is_not_fetched_into_another_or_over_a_link(hub: Hub, wish: Wish) -> None:
+    """The one would be spoilt by it; the other is told before anything is fetched, not after hours."""
+    get(wish, hub.out)
+    link = hub.out.with_name("link")
+    link.symlink_to(hub.out)
+    hub.repository.requests.clear()
+    for place, said in ((hub.out / "data" / "more", "inside another release"), (link, "symbolic link")):
+        with pytest.raises(UsageError, match=said):
+            get(wish, place)
+    assert not hub.repository.requests
+    assert hub.run("verify", str(hub.out), "--trust", str(hub.trust))["verdict"] == "verified"
+
+
+def test_a_refusal_before_anything_came_leaves_nothing(hub: Hub) -> None:
+    """No hidden folder for a version that is not there, and words that lead on."""
+    assert "or none for the newest" in hub.get(version="@9.9.9", code=1)["error"]["next"]
+    assert hub.left() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 from datetime import UTC, datetime
@@ -104,3 +105,11 @@ def test_a_caption_with_other_bytes_is_another_caption(make: Maker, tmp_path: Pa
     caption.write_bytes(change.format(caption.read_text(encoding="utf-8")).encode())
     found = checked(made, receipt, receipt.parent)
     assert (found.verdict, found.vetted, [Path(one.path).stem for one in found.unscreened]) == ("incomplete", 10, [caption.stem])
+
+
+def test_the_command_that_an_export_names_runs_as_it_stands(make: Maker, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the trust file, and whatever its folder is called."""
+    made, out = make({"train": ROWS}), tmp_path / "my train"
+    assert run(["export", str(made.folder), "--as", "kohya", "--out", str(out), "--trust", str(made.trust)]) == 0
+    (program, *words) = shlex.split(capsys.readouterr().out.rpartition("at any time: ")[2])
+    assert (program, run(words)) == ("release", 0)
