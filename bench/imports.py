@@ -21,8 +21,8 @@ import pyarrow.parquet as pq
 from list_files import value
 
 from bench import watch
-from bench.machine import load_average, machine
-from bench.setting import HERE, Found, Setting, into_readme, parser, setting
+from bench.machine import load_average
+from bench.setting import HERE, Found, Setting, into_readme, parser, setting, told
 from bench.tables import MIB, table
 
 BEGIN, END = "<!-- last imports run -->\n", "<!-- end of last imports run -->\n"
@@ -193,16 +193,9 @@ def main() -> None:
     chosen = setting(given)
     before = load_average()
     found = measure(chosen, given.only or list(CASES))
-    about = machine()
-    lines = [f"- {name}: {what}" for name, what in about.items()]
-    lines.append(f"- processes that wanted a core, before and after: {before:.2f}, {load_average():.2f}")
-    text = "\n\n".join([tables(found), "\n".join(lines)])
-    whole = {"machine": about, "load": [before, load_average()], "imports": found}
-    (chosen.results / "imports.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-    (chosen.results / "imports.md").write_text(text + "\n", encoding="utf-8")
+    text = told("imports", chosen, found, before, tables(found))
     if given.readme:
         into_readme(HERE / "README.md", text, BEGIN, END)
-    print(text)
 
 
 if __name__ == "__main__":

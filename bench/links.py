@@ -20,9 +20,9 @@ import numpy as np
 
 from bench import builds, linkrows, project, watch
 from bench.builds import Case
-from bench.machine import load_average, machine
+from bench.machine import load_average
 from bench.pictures import SEED
-from bench.setting import HERE, Found, Setting, into_readme, parser, setting
+from bench.setting import HERE, Found, Setting, into_readme, parser, setting, told
 from bench.tables import MIB, median, table
 from release import trustfile
 
@@ -199,15 +199,9 @@ def main() -> None:
     chosen = setting(given)
     before = load_average()
     found = measure(chosen)
-    about = machine()
-    text = "\n\n".join([tables(found), "\n".join(f"- {name}: {value}" for name, value in about.items())])
-    text += f"\n- processes that wanted a core, before and after: {before:.2f}, {load_average():.2f}"
-    whole = {"machine": about, "load": [before, load_average()], "links": found}
-    (chosen.results / "links.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-    (chosen.results / "links.md").write_text(text + "\n", encoding="utf-8")
+    text = told("links", chosen, found, before, tables(found))
     if given.readme:
         into_readme(HERE / "README.md", text, BEGIN, END)
-    print(text)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from PIL import Image
 
 from bench import material, photographs
 from bench.changes import CHANGES, file
-from bench.setting import HERE, Found, parser, setting
+from bench.setting import HERE, Found, into_readme, parser, setting
 from bench.tables import table
 from release.fingerprint import CONVENTIONS, DECODER, Fingerprinter, Fingerprints, pdq
 from release.match import NearIndex
@@ -62,7 +62,7 @@ def main() -> None:
     text = describe(found)
     (chosen.results / "recall.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if given.write:
-        _into(HERE.parent / "docs" / "limits.md", text)
+        into_readme(HERE.parent / "docs" / "limits.md", text, BEGIN, END)
     print(text)
 
 
@@ -162,15 +162,6 @@ def describe(found: Found) -> str:
         f"a third of them made under each convention; {found['decoder']}; distance {RADIUS}."
     )
     return f"{about}\n\n{table(head, rows)}"
-
-
-def _into(path: Path, text: str) -> None:
-    """Put the table between its marks."""
-    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise SystemExit(f"{path}: the marks of the table are missing")
-    path.write_text(before + begin + "\n" + text + "\n\n" + end + after, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,30 @@ def into_readme(path: Path, text: str, begin: str, end: str) -> None:
     """Put the tables in the place of those of the last run, between two lines of a file."""
     before, first, rest = path.read_text(encoding="utf-8").partition(begin)
     _, last, after = rest.partition(end)
+    if not first or not last:
+        raise SystemExit(f"{path}: the marks of the tables are missing")
     path.write_text(before + first + "\n" + text + "\n\n" + last + after, encoding="utf-8")
+
+
+def told(name: str, chosen: Setting, found: Found, before: float, text: str) -> str:
+    """Write the JSON of one part, and its tables with the machine under them, which are printed and returned.
+
+    Args:
+        name: of the files.
+        chosen: where they go.
+        found: what was measured.
+        before: the load average when it began.
+        text: the tables.
+    """
+    about, load = machine(), load_average()
+    lines = [f"- {what}: {value}" for what, value in about.items()]
+    lines.append(f"- processes that wanted a core, before and after: {before:.2f}, {load:.2f}")
+    whole = "\n\n".join([text, "\n".join(lines)])
+    answer = {"machine": about, "load": [before, load], name: found}
+    (chosen.results / f"{name}.json").write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
+    (chosen.results / f"{name}.md").write_text(whole + "\n", encoding="utf-8")
+    print(whole)
+    return whole
 
 
 def alone(name: str, about: str | None, measure: Callable[[Setting], Found], tables: Callable[[Found], str]) -> None:

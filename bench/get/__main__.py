@@ -28,7 +28,7 @@ from simulator import NAME
 from bench import watch
 from bench.get import made
 from bench.machine import load_average, machine
-from bench.setting import HERE
+from bench.setting import HERE, into_readme
 from bench.tables import MIB, median, table
 
 SHARDS, PICTURE, SMALL = 8, 100_000, 2_000  # data files; bytes of a picture, and of one of many
@@ -65,7 +65,7 @@ def main() -> None:
     text = tables(found)
     (options.results / "get.md").write_text(text + "\n", encoding="utf-8")
     if options.readme:
-        _into_readme(text)
+        into_readme(HERE / "README.md", text, BEGIN, END)
     print(text)
 
 
@@ -172,13 +172,6 @@ def tables(found: Found) -> str:
 
 def _median(runs: Sequence[Found], what: str) -> float:
     return median([run[what] for run in runs])
-
-
-def _into_readme(text: str) -> None:
-    path = HERE / "README.md"
-    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    path.write_text(before + begin + "\n" + text + "\n\n" + end + after, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -81,12 +81,7 @@ def _ours(place: Path) -> Manifest | None:
     Raises:
         UsageError: it is something else, or holds files that are not the release's: they would be lost.
     """
-    for folder in place.resolve().parents:
-        if (folder / manifests.PATH).is_file() and (folder / CHECKPOINT).is_file():
-            step = "name a place outside of it"
-            raise UsageError("the copy would lie inside another release, and spoil it", where=str(place), found=str(folder), next_step=step)
-    if place.is_symlink():
-        raise UsageError("--out is a symbolic link", where=str(place), expected="a folder, or nothing", next_step="name the folder itself")
+    _check_place(place)
     if not place.exists():
         return None
     step = "name another --out, or move that one away"
@@ -101,6 +96,16 @@ def _ours(place: Path) -> Manifest | None:
         if info.special or not _belongs(info.path, known):
             raise UsageError("a file here is not the release's, and would be lost", where=f"{place}: {info.path!a}", next_step=step)
     return manifest
+
+
+def _check_place(place: Path) -> None:
+    """Refuse a place within another release, and a link."""
+    for folder in place.resolve().parents:
+        if (folder / manifests.PATH).is_file() and (folder / CHECKPOINT).is_file():
+            step = "name a place outside of it"
+            raise UsageError("the copy would lie inside another release, and spoil it", where=str(place), found=str(folder), next_step=step)
+    if place.is_symlink():
+        raise UsageError("--out is a symbolic link", where=str(place), expected="a folder, or nothing", next_step="name the folder itself")
 
 
 def _belongs(path: str, known: Collection[str]) -> bool:

@@ -100,7 +100,7 @@ def at_once(tasks: Sequence[Callable[[], T]], ended: Event) -> list[T]:
 
     Args:
         tasks: what is to be done.
-        ended: the first error, or Ctrl-C, sets it, and so ends those that are under way, however much they have before them.
+        ended: set with the first error, or Ctrl-C, which ends those that are under way, however much they have before them; else at the end.
     """
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         running = [pool.submit(task) for task in tasks]
@@ -108,10 +108,8 @@ def at_once(tasks: Sequence[Callable[[], T]], ended: Event) -> list[T]:
             for one in wait(running, return_when=FIRST_EXCEPTION).done:
                 one.result()
             return [one.result() for one in running]
-        except BaseException:
-            ended.set()
-            raise
         finally:
+            ended.set()
             pool.shutdown(cancel_futures=True)
 
 

@@ -233,13 +233,16 @@ class Rows(Iterator[Row]):
             HubError: the Hub refused or failed.
             StoreError: a file cannot be read.
         """
+        told = False
         try:
             self._next, row = next(self._rows)
+            told = True
         except StopIteration:
+            told = True
             raise
-        except BaseException:  # which ended the generator: asked again, it would tell an end that is none
-            self._rows = _placed(replace(self._source, start=self._next))
-            raise
+        finally:
+            if not told:  # the error ended the generator: asked again, it would tell an end that is none
+                self._rows = _placed(replace(self._source, start=self._next))
         return row
 
 

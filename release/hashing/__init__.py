@@ -1,6 +1,6 @@
 """SHA-256 of many short messages at once: digests of columns and rows, Merkle levels, keyed digests.
 
-`hashlib` hashes one message for each call, and for a message of a block or two the call costs ten times the hash. From `MANY` values on
+`hashlib` hashes one message for each call, and for a message of a block or two the call costs more than the hash. From `MANY` values on
 compiled loops are used, whose compiler is loaded then; below it `hashlib` is. Both give the same: tests compare them.
 """
 

@@ -11,9 +11,11 @@ import pytest
 from simulator import Simulator
 
 from release.delivery import Contents, change, check_delivered
-from release.errors import HubError
+from release.destination import Ours
+from release.errors import GateError, HubError
 from release.hub import HubFile
 from release.hub.failures import explained
+from release.hubplace import HubDestination, _Publication
 
 SMALL, LARGE = b"hello\n", b"x" * 5000
 GIT_OF_SMALL = "ce013625030ba8dba906f756967f9e9ca394464a"  # git hash-object
@@ -93,3 +95,15 @@ def test_a_token_in_a_message_is_taken_out(monkeypatch: pytest.MonkeyPatch) -> N
         raise OSError("no: hf_of_a_test is not welcome")
     assert "hf_of_a_test" not in str(caught.value)
     assert "(the token) is not welcome" in str(caught.value)
+
+
+def test_sealed_evidence_is_refused_at_the_door_of_the_hub(tmp_path: Path) -> None:
+    """Whatever went wrong before: a folder that holds evidence is not uploaded, and the Hub is not even asked."""
+    world, folder = Simulator().finish(), tmp_path / "release"
+    world.write_to(folder)
+    (folder / "evidence").mkdir()
+    (folder / "evidence" / "rows.age").write_bytes(b"sealed")
+    ours = Ours(world.manifest, (), "")
+    with pytest.raises(GateError, match="sealed evidence is never published") as caught:
+        _Publication(HubDestination("example/street"), ours, None, {}, {}, None).put(folder)
+    assert (caught.value.code, caught.value.where) == ("hub-evidence", "evidence/rows.age")
