@@ -80,6 +80,9 @@ language = ["en"]                     # of the captions
 # source_datasets = ["owner/name"]    # datasets of the Hub that the rows come from
 # contact = "..."                     # where readers report a problem
 # withdrawal = "..."                  # when you withdraw a version, and how you tell it
+
+# [hub]
+# gated = "manual"         # on the Hub: no | auto | manual; prompt and prompt_fields say what readers are asked
 """
 
 
